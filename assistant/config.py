@@ -1,0 +1,119 @@
+"""Every setting, in small frozen parts. A surface builds one `Settings` at its start and hands it down."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).resolve().parent.parent
+PROMPTS_FOLDER = ROOT / "prompts"
+
+AnswererName = Literal["auto", "extractive", "llm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is refused before any model looks at it."""
+
+    max_bytes: int = 8 * 1024**3
+    max_seconds: float = 6 * 3600.0
+    max_pixels: int = 8192 * 4320
+    max_question_characters: int = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSettings:
+    """Windows inside long shots; `window_seconds` None follows the recogniser's protocol."""
+
+    window_seconds: float | None = None
+    min_shot_seconds: float = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSettings:
+    """`clips` x `views` is the multi-clip, multi-view protocol of V-JEPA 2 (arXiv:2506.09985); 1 x 1 is one forward pass."""
+
+    clips: int = 1
+    views: int = 1
+    kept_labels: int = 5
+    # A softmax over all labels whose best is below this says that none of the labels fits.
+    none_below: float | None = None  # None: the pack's own threshold
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptionSettings:
+    """Which label lists of `prompts/labels/` are used, and how many frames of a segment are looked at."""
+
+    label_lists: tuple[str, ...] = ()  # empty: the pack's own default
+    frames_per_segment: int = 4
+    kept_labels: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSettings:
+    language: str | None = None  # None: detected
+    word_times: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """`language_model`: a hub name, a local folder, or an http address on this machine with `#model` behind it."""
+
+    answerer: AnswererName = "auto"
+    language_model: str = ""  # empty: the pack's own, where it has one
+    evidence_tokens: int = 3000
+    answer_tokens: int = 400
+    timeout_seconds: float = 120.0
+    withhold_unsupported: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeSettings:
+    device: str = "auto"  # auto, cpu, cuda, mps
+    precision: str = "auto"  # auto, float32, bfloat16, float16
+    threads: int = 0  # 0: all cores
+    memory_bytes: int = 0  # 0: no budget but the machine's
+    save_work: bool = True  # skip what does not change
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a person can set; see `load`."""
+
+    home: Path
+    pack: str = "auto"
+    limits: Limits = field(default_factory=Limits)
+    segments: SegmentSettings = field(default_factory=SegmentSettings)
+    actions: ActionSettings = field(default_factory=ActionSettings)
+    descriptions: DescriptionSettings = field(default_factory=DescriptionSettings)
+    speech: SpeechSettings = field(default_factory=SpeechSettings)
+    chat: ChatSettings = field(default_factory=ChatSettings)
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
+
+
+def default_home(environment: Mapping[str, str] = os.environ) -> Path:
+    """The platform's folder for user data, or what `ASSISTANT_HOME` names."""
+    if named := environment.get("ASSISTANT_HOME"):
+        return Path(named).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "video-assistant"
+    if sys.platform == "win32":
+        return Path(environment.get("LOCALAPPDATA", str(Path.home()))) / "video-assistant"
+    return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "video-assistant"
+
+
+def load(home: Path | None = None, pack: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process: the arguments, else the environment, else the defaults above."""
+    return Settings(
+        home=(home or default_home(environment)).expanduser().absolute(),
+        pack=pack or environment.get("ASSISTANT_PACK") or "auto",
+        chat=ChatSettings(language_model=environment.get("ASSISTANT_LANGUAGE_MODEL", "")),
+        compute=ComputeSettings(
+            device=environment.get("ASSISTANT_DEVICE", "auto"),
+            precision=environment.get("ASSISTANT_PRECISION", "auto"),
+        ),
+    )

@@ -1,0 +1,131 @@
+"""The seams between the pipeline and the models: what each kind of model promises, and the values it exchanges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.clip import Clip, ClipSpec
+from assistant.timeline import Span, Suppressed, Utterance
+
+Cancelled = Callable[[], bool]
+
+
+def never() -> bool:
+    """The `Cancelled` of work that nobody can stop."""
+    return False
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """Probabilities float32 ``[labels]`` (softmax over all labels, sums to 1), logits alike, embedding float32 ``[D]``."""
+
+    probabilities: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+
+
+class ActionRecognizer(Protocol):
+    """Says what is being done in a clip."""
+
+    name: str
+    revision: str
+    spec: ClipSpec
+    labels: tuple[str, ...]
+    none_below: float  # best probability under which none of the labels fits
+
+    def recognize(self, clips: Sequence[Sequence[Clip]], views: int = 1) -> list[Recognition]:
+        """One recognition per segment; each segment gives one clip or several (tokens joined, see `vjepa2`)."""
+        ...
+
+
+class Describer(Protocol):
+    """Says what a frame looks like, by comparing it with texts."""
+
+    name: str
+    revision: str
+    logit_scale: float
+    size: int  # pixels of the square that the model sees
+
+    def embed_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Unit vectors float32 ``[N, D]`` of frames uint8 ``[N, H, W, 3]``."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors float32 ``[N, D]``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """What was said, what was not believed and why, in which language (None: nothing was said)."""
+
+    utterances: tuple[Utterance, ...]
+    suppressed: tuple[Suppressed, ...] = ()
+    language: str | None = None
+
+
+class VoiceDetector(Protocol):
+    """Says where there is voice, whatever the words. One instance serves one stream."""
+
+    def feed(self, samples: NDArray[np.float32]) -> None:
+        """Take the next block of mono float32 at 16 kHz."""
+        ...
+
+    def finish(self) -> list[Span]:
+        """The voiced spans of all that was fed, on the stream's clock (0 = first sample)."""
+        ...
+
+
+class Transcriber(Protocol):
+    """Writes down what is said."""
+
+    name: str
+    revision: str
+
+    def transcribe(
+        self,
+        samples: NDArray[np.float32],
+        speech: Sequence[Span],
+        language: str | None = None,
+        cancelled: Cancelled = never,
+    ) -> Transcription:
+        """Words within the voiced spans of mono float32 ``[N]`` at 16 kHz; times on the samples' clock."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationOptions:
+    max_tokens: int = 400
+    temperature: float = 0.0
+    timeout_seconds: float = 120.0
+    stop: tuple[str, ...] = ()
+
+
+class ChatModel(Protocol):
+    """Continues a conversation, piece by piece."""
+
+    name: str
+    context_tokens: int
+
+    def count_tokens(self, text: str) -> int: ...
+
+    def stream(
+        self, messages: Sequence[Message], options: GenerationOptions, cancelled: Cancelled = never
+    ) -> Iterator[str]:
+        """Pieces of the answer as they come; ends early where `cancelled` turns true.
+
+        Raises:
+            ModelFailed: out of memory, server gone, timed out, malformed stream.
+        """
+        ...
