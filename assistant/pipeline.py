@@ -1,0 +1,391 @@
+"""A video becomes a timeline: one pass over the file, every stage stored as it ends, nothing done twice.
+
+Stages and what each is keyed by, beside the hash of the video's content:
+
+    sights   windows, action scores, CLIP vectors of the looked-at frames: both visual models and how they were fed
+    speech   voiced spans, words: transcriber, language
+    labels   CLIP vectors of a label list: describer, labels, templates (no video)
+
+The timeline is fused from these; editing a label list therefore decodes nothing and runs only the text encoder.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant import fusion
+from assistant.clip import ClipSpec
+from assistant.config import Settings
+from assistant.errors import ModelFailed
+from assistant.listening import Heard, listen
+from assistant.models.packs import Models
+from assistant.models.seams import Cancelled as CancelCheck
+from assistant.models.seams import never
+from assistant.sound import SoundSpool
+from assistant.store import Library
+from assistant.timeline import Absence, Json, Provenance, Segment, Shot, Span, Timeline, Video
+from assistant.video import read
+from assistant.watching import Sight, Watchers, WindowPlan, Windows, watch
+
+logger = logging.getLogger(__name__)
+
+# Bumped when the same file would give other windows, frames or voice than before.
+DECODER_VERSION = "1"
+SOUND_ONLY_WINDOW_SECONDS = 10.0
+LEAST_FRAME_SIZE = 240  # pixels of the shorter edge, so that keyframes can be read by people
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an analysis is. ``segment`` is set when one more segment can be shown."""
+
+    stage: str  # decode | speech | fusion
+    done_seconds: float
+    total_seconds: float
+    message: str = ""
+    segment: Segment | None = None
+
+
+Report = Callable[[Progress], None]
+
+
+def silent(_: Progress) -> None:
+    """The `Report` of work that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Sights:
+    """The visual stage of one video: its shots, and what the models said of each window."""
+
+    shots: tuple[Shot, ...]
+    sights: tuple[Sight, ...]
+    labels: tuple[str, ...]
+    none_below: float
+    failures: tuple[Absence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What an analysis works with; one per engine."""
+
+    settings: Settings
+    models: Models
+    library: Library
+
+
+def analyze(
+    bench: Workbench, path: Path, video: Video, report: Report = silent, cancelled: CancelCheck = never
+) -> Timeline:
+    """The timeline of a probed video; stages that are already in the library are not run again.
+
+    Raises:
+        VideoUnreadable: nothing in the file decodes.
+        ModelUnavailable: weights are missing or damaged.
+        Cancelled: stopped; what was finished is stored.
+    """
+    started = time.monotonic()
+    keys = _keys(bench, video)
+    sights = _load_sights(bench.library, keys.sights)
+    heard = _load_heard(bench.library, keys.speech) if video.has_audio else Heard(absence="no audio track")
+    spool = SoundSpool(video) if heard is None else None
+    try:
+        if video.has_picture and sights is None:
+            sights = _look(bench, path, video, spool, report, cancelled)
+            if not sights.failures:
+                _save_sights(bench.library, keys.sights, sights)
+        elif spool is not None:
+            _run_through(path, video, spool, report, cancelled)
+        if spool is not None:
+            heard = _hear(bench, video, spool, report, cancelled)
+            if not heard.absence.startswith("failed"):
+                bench.library.save_stage(keys.speech, heard.to_json())
+    finally:
+        if spool is not None:
+            spool.close()
+    assert heard is not None
+    report(Progress("fusion", video.duration_seconds, video.duration_seconds))
+    timeline = _fuse(bench, video, sights or _sound_only(video), heard)
+    bench.library.save_timeline(video.sha256, timeline)
+    logger.info(
+        "analyzed video=%s segments=%d seconds=%.1f",
+        video.sha256[:8],
+        len(timeline.segments),
+        time.monotonic() - started,
+    )
+    return timeline
+
+
+def plan_of(settings: Settings, spec: ClipSpec) -> WindowPlan:
+    """How windows are cut and sampled for a recogniser that wants to be fed as ``spec`` says."""
+    return WindowPlan(
+        spec=spec,
+        clips=settings.actions.clips,
+        looks=settings.descriptions.frames_per_segment,
+        min_shot_seconds=settings.segments.min_shot_seconds,
+        window_seconds=settings.segments.window_seconds or spec.seconds,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    sights: str
+    speech: str
+
+
+def _keys(bench: Workbench, video: Video) -> _Keys:
+    models, settings = bench.models, bench.settings
+    plan = plan_of(settings, models.clip_spec())
+    fed: Json = {
+        "decoder": DECODER_VERSION,
+        "plan": asdict(plan),
+        "views": settings.actions.views,
+        "describer": list(models.identity("descriptions")),
+    }
+    spoken: Json = {"decoder": DECODER_VERSION, "language": settings.speech.language}
+    action_model, action_revision = models.identity("actions")
+    speech_model, speech_revision = models.identity("speech")
+    key = bench.library.stage_key
+    return _Keys(
+        key(video.sha256, "sights", action_model, action_revision, fed),
+        key(video.sha256, "speech", speech_model, speech_revision, spoken),
+    )
+
+
+def _look(
+    bench: Workbench,
+    path: Path,
+    video: Video,
+    spool: SoundSpool | None,
+    report: Report,
+    cancelled: CancelCheck,
+) -> Sights:
+    """The one pass over the file: pictures to both visual models, sound to the spool."""
+    models, settings, total = bench.models, bench.settings, video.duration_seconds
+    report(Progress("decode", 0.0, total, "loading the models"))
+    recognizer, describer = models.recognizer(), models.describer()
+    plan = plan_of(settings, recognizer.spec)
+    vocabulary, matrix = _vocabulary(bench, recognizer.labels, recognizer.none_below), label_matrix(bench)
+    windows = Windows(plan, total)
+    stream = read(
+        path,
+        video,
+        frame_size=max(LEAST_FRAME_SIZE, recognizer.spec.size, describer.size),
+        frame_rate=plan.frame_rate,
+        sound=spool,
+        cancelled=cancelled,
+    )
+
+    def keep(name: str, data: bytes) -> None:
+        bench.library.save_picture(video.sha256, name, data)
+
+    sights: list[Sight] = []
+    failures: tuple[Absence, ...] = ()
+    ready = windows.of(stream, lambda seconds: report(Progress("decode", seconds, total)))
+    for window, sight in watch(ready, Watchers(recognizer, describer, settings.actions.views), keep, cancelled):
+        sights.append(sight)
+        segment = fusion.segment_of(window.index + 1, _seen(sight, matrix, describer.logit_scale), (), vocabulary)
+        report(Progress("decode", window.span.end_seconds, total, segment=segment))
+    return Sights(windows.shots, tuple(sights), recognizer.labels, recognizer.none_below, failures)
+
+
+def _run_through(path: Path, video: Video, spool: SoundSpool, report: Report, cancelled: CancelCheck) -> None:
+    """The pass over a file of which only the sound is wanted."""
+    for picture in read(path, video, frame_size=0, frame_rate=0.0, sound=spool, cancelled=cancelled):
+        report(Progress("decode", picture.pts_seconds, video.duration_seconds))
+
+
+def _hear(bench: Workbench, video: Video, spool: SoundSpool, report: Report, cancelled: CancelCheck) -> Heard:
+    total = video.duration_seconds
+    report(Progress("speech", 0.0, total, "listening"))
+    samples = spool.samples()
+    if samples is None:
+        return Heard(absence=spool.reason)
+    try:
+        return listen(
+            samples,
+            total,
+            bench.models.voice_detector(),
+            bench.models.transcriber,
+            bench.settings.speech.language,
+            cancelled,
+        )
+    except ModelFailed as error:
+        logger.warning("speech failed video=%s: %s", video.sha256[:8], error)
+        return Heard(absence=f"failed: {error}")
+
+
+def label_matrix(bench: Workbench) -> NDArray[np.float32]:
+    """Unit vectors float32 ``[labels, D]`` of the label list in use, computed once per list and describer."""
+    label_set = bench.models.label_set()
+    model, revision = bench.models.identity("descriptions")
+    key = bench.library.stage_key(
+        "", "labels", model, revision, {"labels": label_set.labels, "templates": label_set.templates}
+    )
+    stored = bench.library.load_arrays(key)
+    if stored is not None and "matrix" in stored:
+        return np.asarray(stored["matrix"], dtype=np.float32)
+    matrix = label_set.matrix(bench.models.describer())
+    bench.library.save_arrays(key, {"matrix": matrix})
+    return matrix
+
+
+def _vocabulary(bench: Workbench, labels: Sequence[str], none_below: float) -> fusion.Vocabulary:
+    settings, label_set = bench.settings, bench.models.label_set()
+    return fusion.Vocabulary(
+        actions=tuple(labels),
+        descriptions=tuple(label_set.labels),
+        none_below=settings.actions.none_below if settings.actions.none_below is not None else none_below,
+        kept_actions=settings.actions.kept_labels,
+        kept_descriptions=settings.descriptions.kept_labels,
+        action_model=bench.models.identity("actions")[0],
+        description_model=bench.models.identity("descriptions")[0],
+    )
+
+
+def _seen(sight: Sight, matrix: NDArray[np.float32] | None, logit_scale: float) -> fusion.Seen:
+    scores = None
+    if sight.look_embeddings is not None and matrix is not None:
+        logits = logit_scale * (sight.look_embeddings @ matrix.T)
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        scores = fusion.pool_frames(powers / powers.sum(axis=1, keepdims=True))
+    return fusion.Seen(
+        span=sight.span,
+        action_scores=sight.action_scores,
+        description_scores=scores,
+        out_of_protocol=sight.out_of_protocol,
+        keyframe_seconds=sight.keyframe_seconds,
+        frame_seconds=sight.frame_seconds,
+    )
+
+
+def _fuse(bench: Workbench, video: Video, sights: Sights, heard: Heard) -> Timeline:
+    matrix: NDArray[np.float32] | None = None
+    scale = 1.0
+    if any(sight.look_embeddings is not None for sight in sights.sights):
+        matrix, scale = label_matrix(bench), bench.models.logit_scale()
+    vocabulary = _vocabulary(bench, sights.labels, sights.none_below)
+    seen = [_seen(sight, matrix, scale) for sight in sights.sights]
+    absences = list(sights.failures)
+    if not video.has_picture:
+        absences.append(Absence("picture", "the file holds sound alone"))
+    if heard.absence:
+        absences.append(Absence("speech", heard.absence))
+    return Timeline(
+        video=video,
+        segments=fusion.fuse(seen, heard.utterances, vocabulary),
+        shots=sights.shots,
+        speech_spans=heard.speech_spans,
+        absences=tuple(absences),
+        provenance=_provenance(bench, heard),
+        suppressed=heard.suppressed,
+    )
+
+
+def _provenance(bench: Workbench, heard: Heard) -> Provenance:
+    models, settings = bench.models, bench.settings
+    spec, label_set = models.clip_spec(), models.label_set()
+    action_model, action_revision = models.identity("actions")
+    look_model, look_revision = models.identity("descriptions")
+    speech_model, speech_revision = models.identity("speech")
+    return Provenance(
+        pack=models.pack.name,
+        actions={
+            "model": action_model,
+            "revision": action_revision,
+            "num_frames": spec.num_frames,
+            "frames_per_second": spec.frames_per_second,
+            "size": spec.size,
+            "clips": settings.actions.clips,
+            "views": settings.actions.views,
+        },
+        descriptions={
+            "model": look_model,
+            "revision": look_revision,
+            "label_lists": list(label_set.names),
+            "labels": len(label_set.labels),
+            "frames_per_segment": settings.descriptions.frames_per_segment,
+        },
+        speech={"model": speech_model, "revision": speech_revision, "language": heard.language},
+    )
+
+
+def _sound_only(video: Video) -> Sights:
+    """Windows of equal length over a file that has no picture."""
+    total = video.duration_seconds
+    count = max(1, round(total / SOUND_ONLY_WINDOW_SECONDS))
+    ends = [total * (index + 1) / count for index in range(count)]
+    spans = [Span(start, end) for start, end in zip([0.0, *ends[:-1]], ends, strict=True)]
+    return Sights(
+        shots=(Shot(Span(0.0, total), "start"),),
+        sights=tuple(Sight(span, None, None, None, None, (), "") for span in spans),
+        labels=(),
+        none_below=0.0,
+    )
+
+
+def _save_sights(library: Library, key: str, sights: Sights) -> None:
+    items = sights.sights
+    arrays: dict[str, NDArray[np.float32]] = {}
+    for name in ("action_scores", "action_embedding", "look_embeddings"):
+        parts = [getattr(item, name) for item in items]
+        if parts and all(part is not None for part in parts):
+            arrays[name] = np.stack(parts).astype(np.float32)
+    library.save_arrays(key, arrays)
+    library.save_stage(
+        key,
+        {
+            "shots": [[s.span.start_seconds, s.span.end_seconds, s.transition] for s in sights.shots],
+            "labels": list(sights.labels),
+            "none_below": sights.none_below,
+            "windows": [
+                {
+                    "span": [item.span.start_seconds, item.span.end_seconds],
+                    "keyframe_seconds": item.keyframe_seconds,
+                    "frame_seconds": list(item.frame_seconds),
+                    "out_of_protocol": item.out_of_protocol,
+                }
+                for item in items
+            ],
+        },
+    )
+
+
+def _load_sights(library: Library, key: str) -> Sights | None:
+    document = library.load_stage(key)
+    arrays = library.load_arrays(key) if document is not None else None
+    if document is None or arrays is None:
+        return None
+    windows = document["windows"]
+
+    def row(name: str, index: int) -> NDArray[np.float32] | None:
+        return arrays[name][index] if name in arrays else None
+
+    return Sights(
+        shots=tuple(Shot(Span(start, end), transition) for start, end, transition in document["shots"]),
+        sights=tuple(
+            Sight(
+                Span(*item["span"]),
+                row("action_scores", index),
+                row("action_embedding", index),
+                row("look_embeddings", index),
+                item["keyframe_seconds"],
+                tuple(item["frame_seconds"]),
+                item["out_of_protocol"],
+            )
+            for index, item in enumerate(windows)
+        ),
+        labels=tuple(document["labels"]),
+        none_below=document["none_below"],
+    )
+
+
+def _load_heard(library: Library, key: str) -> Heard | None:
+    document = library.load_stage(key)
+    return Heard.from_json(document) if document is not None else None
