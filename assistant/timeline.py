@@ -391,3 +391,13 @@ def _segment_from_json(item: Mapping[str, Any]) -> Segment:
 
 def _scores(kind: type[Score], items: Sequence[Mapping[str, Any]]) -> list[Score]:
     return [kind(item["label"], float(item["score"]), item.get("model", "")) for item in items]
+
+
+def segment_to_json(segment: Segment) -> Json:
+    """One segment as it stands in ``timeline/1`` and in the store."""
+    return _segment_json(segment)
+
+
+def segment_from_json(item: Mapping[str, Any]) -> Segment:
+    """The reverse of `segment_to_json`."""
+    return _segment_from_json(item)

@@ -1,0 +1,163 @@
+"""The library's SQLite file: opening with checks, migrations with a backup, and errors that a person can act on."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import LibraryUnusable
+from assistant.store.files import Disk
+from assistant.store.schema import MIGRATIONS
+
+logger = logging.getLogger(__name__)
+
+BUSY_SECONDS = 10.0
+
+
+class Database:
+    """One connection that reads and one that writes, each behind a lock; several processes may hold the same file.
+
+    In WAL mode readers never wait for a writer. ``synchronous=FULL``: what was committed outlives a power cut.
+    """
+
+    def __init__(
+        self, path: Path, backups: Path, disk: Disk, migrations: Sequence[str] = MIGRATIONS, check: bool = True
+    ) -> None:
+        self.path = path
+        self._disk = disk
+        self._writing = threading.RLock()
+        self._reading = threading.Lock()
+        with self._reported():
+            self._writer = self._connect()
+            try:
+                self._writer.execute("PRAGMA journal_mode=WAL")
+                if check:
+                    self._check()
+                self._migrate(migrations, backups)
+                self._reader = self._connect()
+            except BaseException:
+                self._writer.close()
+                raise
+            self._reader.execute("PRAGMA query_only=1")
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """All rows of a query, as of the last commit."""
+        with self._reported(), self._reading:
+            return self._reader.execute(sql, parameters).fetchall()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside a transaction that nobody else can write beside; committed at the end, or undone."""
+        with self._reported(), self._writing:
+            if self._writer.in_transaction:
+                raise ValueError("a transaction inside a transaction")
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._disk.commit(self._writer)
+            finally:
+                if self._writer.in_transaction:
+                    self._writer.rollback()
+
+    def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """The number of rows that one statement of its own changed."""
+        with self.writing() as connection:
+            return connection.execute(sql, parameters).rowcount
+
+    def integrity(self) -> str:
+        """``ok``, or what is wrong with the file; reads all of it."""
+        return str(self.read("PRAGMA integrity_check")[0][0])
+
+    def close(self) -> None:
+        """Close both connections; nothing can be read or written afterwards."""
+        with self._writing, self._reading:
+            self._reader.close()
+            self._writer.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=FULL")
+        # A database from elsewhere must not run functions through views or triggers of its own.
+        connection.execute("PRAGMA trusted_schema=OFF")
+        return connection
+
+    def _check(self) -> None:
+        found = self._writer.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(f"malformed: {found}")
+
+    def _migrate(self, migrations: Sequence[str], backups: Path) -> None:
+        version = self._version()
+        if version > len(migrations):
+            raise LibraryUnusable(
+                f"the library {self.path} was written by a newer version of this program", "update the program"
+            )
+        if version == len(migrations):
+            return
+        if version > 0:
+            self._back_up(backups, version)
+        # Exclusive, and looked at again: another process may have migrated while this one waited.
+        self._writer.execute("BEGIN EXCLUSIVE")
+        try:
+            for number, script in enumerate(migrations[self._version() :], self._version() + 1):
+                for statement in script.split(";\n"):
+                    if statement.strip():
+                        self._writer.execute(statement)
+                self._writer.execute(f"PRAGMA user_version={number:d}")
+            self._disk.commit(self._writer)
+        finally:
+            if self._writer.in_transaction:
+                self._writer.rollback()
+
+    def _version(self) -> int:
+        return int(self._writer.execute("PRAGMA user_version").fetchone()[0])
+
+    def _back_up(self, backups: Path, version: int) -> Path:
+        path = backups / f"library-v{version}-{time.strftime('%Y%m%d-%H%M%S')}.sqlite"
+        with contextlib.closing(sqlite3.connect(path)) as copy:
+            self._writer.backup(copy)
+        logger.info("backed up the library before a migration file=%s", path.name)
+        return path
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise unusable_database(error, self.path) from error
+
+
+def unusable_database(error: sqlite3.Error, path: Path) -> LibraryUnusable:
+    """What an error of SQLite means for the person.
+
+    A broken rule of the schema (``IntegrityError``) or a misuse is a slip of this program, and is raised as it is.
+    """
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+        raise error
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith("SQLITE_FULL"):
+        return LibraryUnusable(
+            f"the disk that holds the library {path.parent} is full", "free some space there and try again"
+        )
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return LibraryUnusable(
+            f"another program has been writing to the library {path.parent} for too long", "try again in a moment"
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "malformed" in str(error):
+        return LibraryUnusable(
+            f"the library's database {path} is damaged",
+            "move that file away (and put back the newest of backups/, if any); analysed stages are found again",
+        )
+    return LibraryUnusable(
+        f"the library {path.parent} cannot be used ({error})", "choose another folder with --home or ASSISTANT_HOME"
+    )

@@ -1,0 +1,87 @@
+"""The values that the library hands out, and how they are read from its rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistant.timeline import Span, Video
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One video of the library. ``owned``: the file lies in the library; else it is the person's own, elsewhere."""
+
+    sha256: str
+    name: str
+    path: Path
+    video: Video
+    added_at: float
+    has_timeline: bool
+    size_bytes: int
+    owned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One segment that a search found; ``score`` is its bm25, higher is better; ``excerpt`` is plain text."""
+
+    sha256: str
+    name: str
+    segment_id: int
+    span: Span
+    score: float
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """The label that the person says is right for a segment; its span, since ids change with the windows."""
+
+    segment_id: int
+    kind: str  # action | description
+    span: Span
+    label: str
+    made_at: float
+
+
+def checked_sha256(sha256: str) -> str:
+    """The same text, which is a hash and nothing else, so that it may name a folder."""
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError(f"not a sha256: {sha256!r}")
+    return sha256
+
+
+def content_hash(text: str) -> str:
+    """The hash that a row keeps beside its document."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def entry_of(row: sqlite3.Row) -> Entry:
+    """The entry in a row of ``videos`` with ``has_timeline``."""
+    path = os.fsdecode(row["path"])
+    known = {key: value for key, value in json.loads(row["probe"]).items() if key in Video.__dataclass_fields__}
+    return Entry(
+        sha256=row["sha256"],
+        name=row["name"],
+        path=Path(path),
+        video=dataclasses.replace(Video(**known), path=path),
+        added_at=row["added_at"],
+        has_timeline=bool(row["has_timeline"]),
+        size_bytes=row["size_bytes"],
+        owned=bool(row["owned"]),
+    )
+
+
+def correction_of(row: sqlite3.Row) -> Correction:
+    """The correction in a row of ``corrections``."""
+    span = Span(row["start_seconds"], row["end_seconds"])
+    return Correction(row["segment_id"], row["kind"], span, row["label"], row["made_at"])

@@ -1,0 +1,45 @@
+"""What a killed process left behind is cleared away when a library is opened."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+
+from assistant.store.database import Database
+from assistant.store.files import Files
+
+logger = logging.getLogger(__name__)
+
+KEPT_BACKUPS = 5
+_FOLDER = re.compile(r"[0-9a-f]{64}")
+
+
+def sweep(files: Files, database: Database) -> None:
+    """Remove files in the making whose maker is gone, uploads nobody waits for, and folders of deleted videos."""
+    removed = 0
+    for path in files.leftovers(files.temporaries):
+        files.discard(path)
+        removed += 1
+    # Listed before the rows are read: an upload that appears later is no leftover.
+    abandoned = list(files.leftovers(files.uploads))
+    wanted = {
+        os.fsdecode(row["path"])
+        for row in database.read(
+            "SELECT path FROM jobs WHERE state IN ('waiting', 'running') UNION SELECT path FROM videos WHERE NOT owned"
+        )
+    }
+    for path in abandoned:
+        if str(path) not in wanted:
+            files.discard(path)
+            removed += 1
+    known = {row["sha256"] for row in database.read("SELECT sha256 FROM videos")}
+    for folder in sorted(files.videos.iterdir()):
+        if _FOLDER.fullmatch(folder.name) and folder.name not in known:
+            files.discard_video(folder.name, database)
+            removed += 1
+    for path in sorted(files.backups.glob("library-v*.sqlite"))[:-KEPT_BACKUPS]:
+        path.unlink(missing_ok=True)
+        removed += 1
+    if removed:
+        logger.info("cleared away what unfinished work had left files=%d", removed)

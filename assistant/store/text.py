@@ -1,0 +1,54 @@
+"""Text and JSON on their way into the database, and questions on their way into its full-text index."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import PurePath
+from typing import Any
+
+_WORD = re.compile(r"\w+")
+# Scripts that are written without spaces: the index sees a sentence as one word, so parts of it need a plain search.
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+MAX_QUERY_WORDS = 64
+
+
+def clean(text: str) -> str:
+    """The text as UTF-8 can hold it: a file name's undecodable bytes become question marks, NUL goes."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+
+
+def dump(document: Any) -> str:
+    """Compact JSON, the same text for the same content. ASCII, so that any string survives.
+
+    Raises:
+        ValueError: not a number or infinity in it.
+    """
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain)
+
+
+def match_expression(query: str) -> str:
+    """An FTS5 expression that finds any word of the query; whatever it holds, it is words and never syntax."""
+    words = dict.fromkeys(word.lower() for word in _WORD.findall(clean(query)))
+    return " OR ".join(f'"{word}"' for word in list(words)[:MAX_QUERY_WORDS])
+
+
+def unspaced_words(query: str) -> list[str]:
+    """The words of the query in scripts that put no spaces between words."""
+    return [word for word in _WORD.findall(clean(query)) if _UNSPACED.search(word)][:MAX_QUERY_WORDS]
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")
