@@ -160,7 +160,9 @@ class _ProgressLine:
         self._last = now
         share = progress.done_seconds / progress.total_seconds if progress.total_seconds else 0.0
         text = f"{progress.stage} {min(100.0, 100 * share):3.0f} % {progress.message}".rstrip()
-        print(f"\r{text:<60}" if self._terminal else text, end="" if self._terminal else "\n", file=sys.stderr, flush=True)
+        print(
+            f"\r{text:<60}" if self._terminal else text, end="" if self._terminal else "\n", file=sys.stderr, flush=True
+        )
 
     def close(self) -> None:
         if self._terminal and self._last:

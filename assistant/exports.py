@@ -144,7 +144,10 @@ def _times(segment: Segment) -> str:
 def _markdown(material: Material) -> str:
     timeline = material.timeline
     lines = [f"# {_plain(material.name)}", ""]
-    lines += [f"{clock(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_speakers(timeline)}", ""]
+    lines += [
+        f"{clock(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_speakers(timeline)}",
+        "",
+    ]
     if whole := material.summaries.get(0):
         lines += [_plain(whole), ""]
     for absence in timeline.absences:

@@ -63,14 +63,14 @@ def pool_frames(scores: NDArray[np.float32]) -> NDArray[np.float32]:
 def fuse(seen: Sequence[Seen], utterances: Sequence[Utterance], vocabulary: Vocabulary) -> tuple[Segment, ...]:
     """The segments of a timeline, with ids from 1; each utterance goes to the segment that holds most of it."""
     said = assign(utterances, [item.span for item in seen])
-    return tuple(
-        segment_of(index + 1, item, said.get(index, ()), vocabulary) for index, item in enumerate(seen)
-    )
+    return tuple(segment_of(index + 1, item, said.get(index, ()), vocabulary) for index, item in enumerate(seen))
 
 
 def segment_of(segment_id: int, seen: Seen, utterances: Sequence[Utterance], vocabulary: Vocabulary) -> Segment:
     """One segment with its best labels and its flags, each flag with the sentence that explains it."""
-    actions = _best(ActionScore, seen.action_scores, vocabulary.actions, vocabulary.kept_actions, vocabulary.action_model)
+    actions = _best(
+        ActionScore, seen.action_scores, vocabulary.actions, vocabulary.kept_actions, vocabulary.action_model
+    )
     descriptions = _best(
         Description,
         seen.description_scores,

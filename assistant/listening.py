@@ -78,7 +78,9 @@ def listen(
         if cancelled():
             break
         detector.feed(np.asarray(samples[start : start + BLOCK_SAMPLES], dtype=np.float32))
-    voiced = tuple(_within(span, duration_seconds) for span in detector.finish() if span.start_seconds < duration_seconds)
+    voiced = tuple(
+        _within(span, duration_seconds) for span in detector.finish() if span.start_seconds < duration_seconds
+    )
     if not voiced:
         return Heard(absence="no voice was found in the sound")
     result = transcriber().transcribe(samples, voiced, language, cancelled)

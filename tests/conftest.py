@@ -33,12 +33,12 @@ def media() -> Path:
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture()
+@pytest.fixture
 def timeline() -> Timeline:
     """Three segments of a world-like video: a red circle moves left, a green bar rotates, a red circle vanishes."""
     video = Video("/videos/sample.mp4", "ab" * 32, 12.0, 320, 180, 25.0, True)

@@ -1,0 +1,195 @@
+"""One engine behind every surface: it owns the models, the library and their locks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant import chat, exports, pipeline, summaries, video
+from assistant.config import AnswererName, Settings
+from assistant.errors import UnknownSegment, VideoUnreadable
+from assistant.models.packs import Models, Pack, resolve
+from assistant.models.seams import Cancelled as CancelCheck
+from assistant.models.seams import ChatModel, never
+from assistant.pipeline import Report, Workbench, silent
+from assistant.store import Library
+from assistant.timeline import Answer, Timeline
+
+if TYPE_CHECKING:
+    from assistant.explain import Explanation
+
+
+class Assistant:
+    """What every surface calls. Safe to share between threads: each model has its own lock.
+
+    Args:
+        settings: built once by the surface.
+        library: opened here when not given.
+
+    Raises:
+        LibraryUnusable: the library's folder cannot be used.
+    """
+
+    def __init__(self, settings: Settings, library: Library | None = None) -> None:
+        self.settings = settings
+        self.library = library or Library(settings.home)
+        self._analyzing = threading.Lock()
+
+    @cached_property
+    def pack(self) -> Pack:
+        """Which models speak; raises `ModelUnavailable` where the settings name a pack that is not there."""
+        return resolve(self.settings)
+
+    @cached_property
+    def models(self) -> Models:
+        """The pack's models, each loaded when it is first used."""
+        return Models(self.pack, self.settings)
+
+    def analyze(
+        self, path: Path, *, name: str | None = None, progress: Report = silent, cancelled: CancelCheck = never
+    ) -> Timeline:
+        """The timeline of a file, analysed where the library does not hold it yet.
+
+        Raises:
+            InputUnusable: the file cannot be used; the message says why and what to do.
+            ModelUnavailable: weights are missing or damaged.
+            Cancelled: stopped; what was finished is stored.
+        """
+        path = path.absolute()
+        probed = self._probe(path, name or path.name)
+        bench = Workbench(self.settings, self.models, self.library)
+        with self._analyzing:
+            timeline = pipeline.analyze(bench, path, probed, progress, cancelled)
+        return timeline
+
+    def _probe(self, path: Path, name: str) -> video.Video:
+        known = self._known(path)
+        if known is not None:
+            return known
+        probed = video.probe(path, self.settings.limits)
+        self.library.add_video(path, name, probed)
+        return probed
+
+    def _known(self, path: Path) -> video.Video | None:
+        """What the library remembers of this very file, unchanged since, or None."""
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        sha256 = self.library.find_by_path(path, status.st_size, status.st_mtime_ns)
+        entry = self.library.entry(sha256) if sha256 else None
+        return entry.video if entry else None
+
+    def timeline(self, sha256: str) -> Timeline | None:
+        """The latest timeline of a video in the library, or None."""
+        return self.library.timeline(sha256)
+
+    def ask(
+        self,
+        sha256: str,
+        question: str,
+        *,
+        history: Sequence[chat.Turn] = (),
+        answerer: AnswererName = "auto",
+        cancelled: CancelCheck = never,
+    ) -> Iterator[str | Answer]:
+        """Pieces of an answer as they come; the last item is the checked `Answer`.
+
+        Raises:
+            QuestionUnusable: empty or too long.
+            ModelUnavailable: the language model that was asked for by name is not there.
+        """
+        timeline = self._required(sha256)
+        model = self._chat_model(answerer)
+        yield from chat.answer(
+            question,
+            timeline,
+            history=history,
+            model=model,
+            similarity=self._similarity(timeline) if model is not None else None,
+            settings=self.settings,
+            cancelled=cancelled,
+        )
+
+    def _chat_model(self, answerer: AnswererName) -> ChatModel | None:
+        """The language model to answer with, or None for the extractive answerer."""
+        wanted = self.settings.chat.answerer if answerer == "auto" else answerer
+        if wanted == "extractive":
+            return None
+        if wanted == "auto" and not self.models.has_chat_model():
+            return None
+        return self.models.chat_model()
+
+    def _similarity(self, timeline: Timeline) -> chat.Similarity | None:
+        """CLIP's similarity of a text to each segment, float32 ``[segments]``, where the describer is at hand."""
+        vectors = pipeline.look_vectors(Workbench(self.settings, self.models, self.library), timeline)
+        if vectors is None:
+            return None
+
+        def similar(text: str) -> NDArray[np.float32]:
+            query = self.models.describer().embed_texts([text])[0]
+            result: NDArray[np.float32] = (vectors @ query).max(axis=1)
+            return result
+
+        return similar
+
+    def suggestions(self, sha256: str) -> list[str]:
+        """First questions made from this video."""
+        return chat.suggestions(self._required(sha256))
+
+    def summarize(
+        self, sha256: str, *, answerer: AnswererName = "auto", cancelled: CancelCheck = never
+    ) -> summaries.Summary:
+        """A summary of each segment, of chapters, and of the whole; every sentence cited and checked."""
+        return summaries.summarize(
+            self._required(sha256), model=self._chat_model(answerer), settings=self.settings, cancelled=cancelled
+        )
+
+    def explain(
+        self,
+        sha256: str,
+        segment_id: int,
+        label: str | None = None,
+        *,
+        progress: Report = silent,
+        cancelled: CancelCheck = never,
+    ) -> Explanation:
+        """Why a label was predicted for a segment, measured with controls.
+
+        Raises:
+            UnknownSegment: no such segment or label, or a segment without actions.
+            Cancelled: stopped half-way; what is done is kept.
+        """
+        from assistant import explain
+
+        timeline = self._required(sha256)
+        segment = timeline.segment(segment_id)
+        if segment is None:
+            raise UnknownSegment(f"there is no segment {segment_id}", f"choose one from 1 to {len(timeline.segments)}")
+        bench = Workbench(self.settings, self.models, self.library)
+        return explain.explain(bench, timeline, segment, label, progress, cancelled)
+
+    def export(self, sha256: str, kind: str) -> tuple[str, bytes]:
+        """The file name and the bytes of an export; kinds are `exports.FORMATS`."""
+        timeline = self._required(sha256)
+        entry = self.library.entry(sha256)
+        name = entry.name if entry else Path(timeline.video.path).name
+
+        def picture(wanted: str) -> bytes | None:
+            path = self.library.picture(sha256, wanted)
+            return path.read_bytes() if path is not None else None
+
+        stem = Path(name).stem or "video"
+        return f"{stem}.{kind}", exports.render(exports.Material(name, timeline, picture), kind)
+
+    def _required(self, sha256: str) -> Timeline:
+        timeline = self.timeline(sha256)
+        if timeline is None:
+            raise VideoUnreadable("this video has not been analysed yet", "analyse it first")
+        return timeline
