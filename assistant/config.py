@@ -35,7 +35,7 @@ class SegmentSettings:
 
 @dataclass(frozen=True, slots=True)
 class ActionSettings:
-    """`clips` x `views` is the multi-clip, multi-view protocol of V-JEPA 2 (arXiv:2506.09985); 1 x 1 is one forward pass."""
+    """`clips` x `views`: the multi-clip, multi-view protocol of V-JEPA 2 (arXiv:2506.09985); 1 x 1 is one pass."""
 
     clips: int = 1
     views: int = 1

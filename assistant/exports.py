@@ -69,8 +69,10 @@ def _csv(material: Material) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(
-        ["id", "start_seconds", "end_seconds", "action", "action_score", "description", "description_score"]
-        + ["words", "flags"]
+        (
+            *("id", "start_seconds", "end_seconds", "action", "action_score"),
+            *("description", "description_score", "words", "flags"),
+        )
     )
     for segment in material.timeline.segments:
         action, looks = segment.action, segment.description
@@ -212,7 +214,8 @@ def _html_segment(material: Material, segment: Segment) -> str:
         image = f'<img alt="keyframe of segment {segment.id}" src="data:image/jpeg;base64,{encoded}">'
     lines = [f"<h2>Segment {segment.id} · {_times(segment)}</h2>"]
     lines += [
-        f'<p><meter min="0" max="1" value="{score.score:.3f}"></meter> {escape(score.label)} {100 * score.score:.0f} %</p>'
+        f'<p><meter min="0" max="1" value="{score.score:.3f}"></meter>'
+        f" {escape(score.label)} {100 * score.score:.0f} %</p>"
         for score in segment.actions[:3]
     ]
     if segment.description:

@@ -52,7 +52,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """What is known of a file before any model looks at it. ``width`` and ``height`` are upright, 0 without a picture."""
+    """What is known of a file before any model looks at it; ``width`` and ``height`` upright, 0 without a picture."""
 
     path: str
     sha256: str

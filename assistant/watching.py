@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant import pictures
+from assistant import errors, pictures
 from assistant.clip import Clip, ClipSpec
 from assistant.models.seams import ActionRecognizer, Cancelled, Describer
 from assistant.sampling import FrameBuffer, clip_spans, judge_protocol, sample_times
@@ -192,54 +192,67 @@ class _End:
         self.error = error
 
 
-def _ahead(windows: Iterator[Window], most: int, cancelled: Cancelled) -> Iterator[list[Window]]:
-    """Batches of the windows that are ready, at least one each, decoded by a thread that runs ahead."""
-    ready: queue.Queue[Window | _End] = queue.Queue(maxsize=max(QUEUED_WINDOWS, most))
-    stop = threading.Event()
+class _Decoding:
+    """A thread that decodes ahead into a short queue."""
 
-    def decode() -> None:
+    def __init__(self, windows: Iterator[Window], room: int) -> None:
+        self._windows = windows
+        self._ready: queue.Queue[Window | _End] = queue.Queue(maxsize=room)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
         error: BaseException | None = None
         try:
-            for window in windows:
-                while not stop.is_set():
-                    try:
-                        ready.put(window, timeout=0.2)
-                        break
-                    except queue.Full:
-                        continue
-                if stop.is_set():
-                    break
+            for window in self._windows:
+                if not self._put(window):
+                    return
         except BaseException as caught:  # handed to the thread that waits for windows
             error = caught
-        while not stop.is_set():
+        self._put(_End(error))
+
+    def _put(self, item: Window | _End) -> bool:
+        while not self._stop.is_set():
             try:
-                ready.put(_End(error), timeout=0.2)
-                return
+                self._ready.put(item, timeout=0.2)
+                return True
             except queue.Full:
                 continue
+        return False
 
-    thread = threading.Thread(target=decode, name="decode", daemon=True)
-    thread.start()
+    def batch(self, most: int) -> tuple[list[Window], _End | None]:
+        """The windows that are ready, at least one unless decoding has ended."""
+        batch: list[Window] = []
+        item = self._ready.get()
+        while True:
+            if isinstance(item, _End):
+                return batch, item
+            batch.append(item)
+            if len(batch) >= most:
+                return batch, None
+            try:
+                item = self._ready.get_nowait()
+            except queue.Empty:
+                return batch, None
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=10.0)
+
+
+def _ahead(windows: Iterator[Window], most: int, cancelled: Cancelled) -> Iterator[list[Window]]:
+    """Batches of the windows that are ready; raises what ended the decoding, if it was an error."""
+    decoding = _Decoding(windows, max(QUEUED_WINDOWS, most))
     try:
         ended: _End | None = None
         while ended is None:
-            item = ready.get()
-            batch: list[Window] = []
-            while True:
-                if isinstance(item, _End):
-                    ended = item
-                    break
-                batch.append(item)
-                if len(batch) >= most or cancelled():
-                    break
-                try:
-                    item = ready.get_nowait()
-                except queue.Empty:
-                    break
+            batch, ended = decoding.batch(most)
+            if cancelled():
+                raise errors.Cancelled
             if batch:
                 yield batch
         if ended.error is not None:
             raise ended.error
     finally:
-        stop.set()
-        thread.join(timeout=10.0)
+        decoding.close()
