@@ -1,0 +1,142 @@
+"""Folders of weights: found on this machine, checked, and given a name that changes when they change. No network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import ModelUnavailable
+
+PULL_COMMAND = "python -m assistant models pull"
+VERIFY_COMMAND = "python -m assistant models verify"
+WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
+# A fingerprint reads small files whole, and of large ones the header and blocks spread over the file.
+_WHOLE_FILE_BYTES = 64 * 1024**2
+_SAMPLED_BLOCKS = 64
+_BLOCK_BYTES = 4096
+
+
+def damaged(folder: Path, why: str) -> ModelUnavailable:
+    """The error for weights that are there but cannot be used."""
+    return ModelUnavailable(f"the weights in {folder} are damaged: {why}", f"run {VERIFY_COMMAND}, then {PULL_COMMAND}")
+
+
+def local_folder(name: str | os.PathLike[str], cache: Path | None = None) -> Path:
+    """The folder that holds this checkpoint: the one named, or where the hub's cache keeps the named repository.
+
+    Raises:
+        ModelUnavailable: neither is on this machine.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    text = str(name)
+    if text.count("/") == 1 and not text.startswith((".", "/", "~")) and (cached := cached_repository(text, cache)):
+        return cached
+    raise ModelUnavailable(f"the model {text} is not on this machine", f"run {PULL_COMMAND}")
+
+
+def hub_cache(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the hub's client keeps what it fetched, by its own rules, without importing it."""
+    if cache := environment.get("HF_HUB_CACHE"):
+        return Path(cache).expanduser()
+    home = environment.get("HF_HOME") or str(Path(environment.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+    return Path(home).expanduser() / "hub"
+
+
+def cached_repository(repository: str, cache: Path | None = None) -> Path | None:
+    """The newest complete snapshot of a hub repository in the cache, or None."""
+    base = (cache or hub_cache()) / f"models--{repository.replace('/', '--')}"
+    try:
+        commit = (base / "refs" / "main").read_text().strip()
+    except OSError:
+        return None
+    snapshot = base / "snapshots" / commit
+    return snapshot if snapshot.is_dir() and weights_files(snapshot) else None
+
+
+def weights_files(folder: Path) -> list[Path]:
+    """The files of weights in a folder, in order of name; safetensors alone where there are any."""
+    files = [path for path in sorted(folder.glob("*")) if path.suffix in WEIGHTS_SUFFIXES and path.is_file()]
+    safe = [path for path in files if path.suffix == ".safetensors"]
+    return safe or files
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        ModelUnavailable: missing, unreadable or not an object.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise damaged(path.parent, f"{path.name} is missing or cannot be read") from error
+    if not isinstance(document, dict):
+        raise damaged(path.parent, f"{path.name} does not hold a JSON object")
+    return document
+
+
+def optional_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file, empty where there is no such file."""
+    return read_json(path) if path.is_file() else {}
+
+
+def check_safetensors(path: Path) -> int:
+    """How many tensors the file holds, after comparing its header with its length; reads the header alone.
+
+    Raises:
+        ModelUnavailable: truncated, or not such a file.
+    """
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            (header_bytes,) = struct.unpack("<Q", file.read(8))
+            if header_bytes > size - 8:
+                raise ValueError("the header is longer than the file")
+            header = json.loads(file.read(header_bytes))
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        end = max((int(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        raise damaged(path.parent, f"{path.name} is not a whole safetensors file") from error
+    if 8 + header_bytes + end != size:
+        raise damaged(path.parent, f"{path.name} should have {8 + header_bytes + end:,} bytes and has {size:,}")
+    return len(tensors)
+
+
+def weights_bytes(folder: Path) -> int:
+    """How many bytes of weights a folder holds."""
+    return sum(path.stat().st_size for path in weights_files(folder))
+
+
+def revision(folder: Path) -> str:
+    """A name for exactly these files: the commit for a snapshot of the hub, else a fingerprint of 12 digits."""
+    if folder.parent.name == "snapshots":
+        return folder.name
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.json"), *weights_files(folder)]):
+        if path.name in ("MANIFEST.json", "pack.json"):
+            continue
+        digest.update(path.name.encode())
+        _fingerprint(path, digest)
+    return digest.hexdigest()[:12]
+
+
+def _fingerprint(path: Path, digest: Any) -> None:
+    size = path.stat().st_size
+    digest.update(str(size).encode())
+    with path.open("rb") as file:
+        if size <= _WHOLE_FILE_BYTES:
+            digest.update(file.read())
+            return
+        step = size // _SAMPLED_BLOCKS
+        for block in range(_SAMPLED_BLOCKS):
+            file.seek(block * step)
+            digest.update(file.read(_BLOCK_BYTES))
+        file.seek(size - _BLOCK_BYTES)
+        digest.update(file.read(_BLOCK_BYTES))
