@@ -17,15 +17,13 @@ _GRAIN_TILE = np.random.default_rng(7).standard_normal((512, 512, 3)).astype(np.
 def render(scene: Scene, times_seconds: np.ndarray, width: int, height: int) -> np.ndarray:
     """The frames at ``times_seconds`` (float ``[T]``, from the scene's start), uint8 ``[T, height, width, 3]``.
 
-    The picture is always the whole of the scene's frame: where ``width / height`` is not the scene's aspect, it is squeezed.
+    The picture always is the whole frame of the scene: where ``width / height`` is not its aspect, it is squeezed.
     """
     return render_with_mask(scene, times_seconds, width, height)[0]
 
 
-def render_with_mask(
-    scene: Scene, times_seconds: np.ndarray, width: int, height: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The frames, uint8 ``[T, height, width, 3]``, and how much of each pixel is object, float32 ``[T, height, width]``."""
+def render_with_mask(scene: Scene, times_seconds: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """The frames as `render` gives them, and how much of each pixel is object, float32 ``[T, height, width]``."""
     times = np.asarray(times_seconds, dtype=np.float64)
     frames = np.empty((len(times), height, width, 3), dtype=np.uint8)
     masks = np.zeros((len(times), height, width), dtype=np.float32)
@@ -34,10 +32,7 @@ def render_with_mask(
     for first in range(0, len(times), at_once):
         group = slice(first, first + at_once)
         at = pose(scene, times[group])
-        if still is None:
-            canvas = _background(scene, at, width, height)
-        else:
-            canvas = np.repeat(still, len(at.x), axis=0)
+        canvas = _background(scene, at, width, height) if still is None else np.repeat(still, len(at.x), axis=0)
         _paint_object(scene, at, canvas, masks[group])
         _add_grain(scene, times[group], canvas)
         np.clip(canvas, 0.0, 1.0, out=canvas)

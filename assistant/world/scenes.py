@@ -1,7 +1,7 @@
 """One scene of the generated world: what happens, where, when and how it looks, all as numbers.
 
-Lengths are fractions of the frame's shorter side unless a name says ``frame``: frame coordinates run from 0 to 1 over the
-width and over the height, the origin at the top left. Every quantity is a function of time, never of a frame index.
+Lengths are fractions of the frame's shorter side unless a name says ``frame``: frame coordinates run from 0 to 1 over
+the width and over the height, the origin at the top left. All is a function of time, never of a frame index.
 """
 
 import colorsys
@@ -116,7 +116,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where everything is at each of T times; arrays are float64 ``[T]``, lengths in shorter sides from the top left."""
+    """Where everything is at each of T times: float64 ``[T]`` each, lengths in shorter sides from the top left."""
 
     x: np.ndarray
     y: np.ndarray
@@ -356,6 +356,4 @@ def _luma(rgb: RGB) -> float:
 
 def _contrast(one: RGB, other: RGB) -> float:
     """Euclidean distance of two colours, brightness counted twice: 0 = the same, above 1 = black against white."""
-    return math.sqrt(
-        sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) / 3 + (_luma(one) - _luma(other)) ** 2
-    )
+    return math.sqrt(sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) / 3 + (_luma(one) - _luma(other)) ** 2)
