@@ -1,0 +1,121 @@
+"""Decoded frames as small upright arrays: one shrinking conversion straight from the decoder's format."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 64, 36
+# Beyond this the longer side is squeezed: a strip of 120 to 1 at 256 pixels would be 30,000 pixels wide.
+_MOST_ELONGATED = 6.0
+# Averaging reads every pixel; above this many the cheap filter is good enough, there is plenty to average anyway.
+_LARGE_PIXELS = 2560 * 1440
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How a stored picture becomes an upright one: first swap its axes, then mirror it."""
+
+    transposed: bool = False
+    flipped_x: bool = False
+    flipped_y: bool = False
+
+    @property
+    def is_upright(self) -> bool:
+        return not (self.transposed or self.flipped_x or self.flipped_y)
+
+    @property
+    def rotation_degrees(self) -> int:
+        """Clockwise turn of 0, 90, 180 or 270 (before a mirror, where there is one)."""
+        if self.transposed:
+            return 90 if self.flipped_x else 270
+        return 180 if self.flipped_y else 0
+
+    def apply(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The upright frame of a stored one, uint8 ``[H, W, 3]``, contiguous."""
+        if self.transposed:
+            frame = frame.transpose(1, 0, 2)
+        if self.flipped_x:
+            frame = frame[:, ::-1]
+        if self.flipped_y:
+            frame = frame[::-1]
+        return np.ascontiguousarray(frame)
+
+
+def orientation_of(frame: VideoFrame) -> Orientation:
+    """The orientation that a frame's display matrix asks for, to the nearest quarter turn; upright without one."""
+    try:
+        data = frame.side_data.get(Type.DISPLAYMATRIX)
+        matrix = None if data is None else np.frombuffer(bytes(data), dtype="<i4")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        # Side data of a kind that this PyAV does not name: the rotation alone is still there, counter-clockwise.
+        quarter = round(-int(frame.rotation) / 90) % 4
+        return (Orientation(), Orientation(True, True), Orientation(False, True, True), Orientation(True, False, True))[
+            quarter
+        ]
+    if matrix is None or len(matrix) < 9:
+        return Orientation()
+    # Rows map a stored place (x, y) to a shown one: x' = a x + c y, y' = b x + d y (ISO/IEC 14496-12).
+    a, b, c, d = (float(matrix[i]) for i in (0, 1, 3, 4))
+    if max(abs(a), abs(b), abs(c), abs(d)) == 0:
+        return Orientation()
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Orientation(False, a < 0, d < 0)
+    return Orientation(True, c < 0, b < 0)
+
+
+def display_size(width: int, height: int, aspect: Any, orientation: Orientation) -> tuple[int, int]:
+    """Upright width and height in square pixels of a stored size; ``aspect`` is a pixel's width over its height, or None."""
+    ratio = float(aspect) if aspect else 1.0
+    if not (math.isfinite(ratio) and 1 / 200 <= ratio <= 200):
+        ratio = 1.0
+    wide = max(1, round(width * ratio))
+    return (height, wide) if orientation.transposed else (wide, height)
+
+
+def shrunk_size(width: int, height: int, shortest: int) -> tuple[int, int]:
+    """The size of the same shape whose shorter side is ``shortest``."""
+    scale = shortest / min(width, height)
+    most = round(_MOST_ELONGATED * shortest)
+    return min(most, max(shortest, round(width * scale))), min(most, max(shortest, round(height * scale)))
+
+
+class FrameConverter:
+    """Converts one video's frames to tiny thumbnails and to upright frames of one size."""
+
+    def __init__(self, orientation: Orientation, width: int, height: int, frame_size: int) -> None:
+        """``width`` and ``height``: upright, square pixels."""
+        self._orientation = orientation
+        self._width, self._height = shrunk_size(width, height, frame_size)
+        # One reformatter a target: each keeps its own scaling context between frames.
+        self._to_thumbnail, self._to_frame = VideoReformatter(), VideoReformatter()
+
+    def thumbnail(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """uint8 ``[36, 64, 3]``, as stored."""
+        large = frame.width * frame.height > _LARGE_PIXELS
+        how = Interpolation.FAST_BILINEAR if large else Interpolation.AREA
+        return _scaled(self._to_thumbnail, frame, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT, how)
+
+    def upright(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        """uint8 ``[H, W, 3]`` of this converter's size, upright."""
+        width, height = self._width, self._height
+        if self._orientation.transposed:
+            width, height = height, width
+        growing = width > frame.width or height > frame.height
+        how = Interpolation.BICUBIC if growing else Interpolation.AREA
+        return self._orientation.apply(_scaled(self._to_frame, frame, width, height, how))
+
+
+def _scaled(
+    reformatter: VideoReformatter, frame: VideoFrame, width: int, height: int, how: Interpolation
+) -> NDArray[np.uint8]:
+    small = reformatter.reformat(frame, width=width, height=height, format="rgb24", interpolation=how, threads=1)
+    array: NDArray[np.uint8] = small.to_ndarray()
+    return array

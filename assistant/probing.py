@@ -1,0 +1,230 @@
+"""What a file holds, measured from its packets and its first frame instead of believed from its header."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from assistant.config import Limits
+from assistant.container import (
+    DAMAGE,
+    Clock,
+    Track,
+    codec_name,
+    decoder_threads,
+    listen_to,
+    measure_tracks,
+    open_guarded,
+    packets,
+    picture_streams,
+    require_unlocked,
+    sound_streams,
+)
+from assistant.diagnosis import display_name, nothing_inside, require_file, undecodable
+from assistant.errors import Cancelled, VideoTooLarge
+from assistant.frames import Orientation, display_size, orientation_of
+from assistant.timeline import Video
+
+# Sound that outlasts the picture by less is the padding of its codec, not something to look at.
+_SOUND_TAIL_SECONDS = 0.5
+_MOST_PACKETS_TO_FIRST_FRAME = 3000
+_MOST_SECONDS_TO_FIRST_FRAME = 20.0
+
+
+def never() -> bool:
+    """The `cancelled` of work that nobody can stop."""
+    return False
+
+
+def check(cancelled: Callable[[], bool]) -> None:
+    """Stop here where somebody asked for it.
+
+    Raises:
+        Cancelled: ``cancelled`` is true.
+    """
+    if cancelled():
+        raise Cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the video's clock starts on the container's, and how its picture is shown.
+
+    ``picture`` is the index of the picture track, None for sound alone; ``jumped``: the container's clock jumps, so that only
+    decoding from the start finds a time.
+    """
+
+    origin_seconds: float
+    picture: int | None
+    orientation: Orientation
+    frame_seconds: float
+    jumped: bool
+
+
+def probe(path: Path, limits: Limits, cancelled: Callable[[], bool] = never) -> Video:
+    """What a file holds; width and height are upright and in square pixels, 0 where there is only sound.
+
+    Raises:
+        VideoUnreadable: missing, empty, a folder, damaged, encrypted, no picture and no sound, nothing decodable.
+        VideoTooLarge: over a limit of ``limits``.
+        Cancelled: ``cancelled`` turned true.
+    """
+    size = require_file(path, limits)
+    tracks, picture, sound = _measure(path, limits, cancelled)
+    longest = max(tracks[index].seconds for index in (picture, sound) if index is not None)
+    if longest > limits.max_seconds:  # measuring stopped there, so the real length is not known
+        raise VideoTooLarge(
+            f"{display_name(path)} is longer than {limits.max_seconds / 3600:.3g} hours", "cut it or raise the limit"
+        )
+    with open_guarded(path, limits.max_pixels) as container:
+        container_name = _container_name(container, path)
+        sound_codec = "" if sound is None else codec_name(container.streams[sound])
+        if picture is None:
+            assert sound is not None
+            first = _first_frame(container, container.streams[sound])
+            if first is None:
+                raise undecodable(path, sound_codec)
+            facts: dict[str, Any] = {"duration_seconds": tracks[sound].seconds, "width": 0, "height": 0, "frame_rate": 0.0}
+        else:
+            stream = container.streams[picture]
+            frame = _first_frame(container, stream)
+            if frame is None:
+                raise undecodable(path, codec_name(stream))
+            facts = _picture_facts(stream, frame, tracks[picture], None if sound is None else tracks[sound])
+    return Video(
+        path=str(path),
+        sha256=sha256_of(path, cancelled),
+        has_audio=sound is not None,
+        audio_codec=sound_codec,
+        container=container_name,
+        size_bytes=size,
+        **facts,
+    )
+
+
+def sha256_of(path: Path, cancelled: Callable[[], bool] = never) -> str:
+    """The hash of the file's content in hexadecimal, read piece by piece."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+            check(cancelled)
+    return digest.hexdigest()
+
+
+def _measure(
+    path: Path, limits: Limits, cancelled: Callable[[], bool]
+) -> tuple[dict[int, Track], int | None, int | None]:
+    """The tracks' real extents, and which of them are the picture and the sound (None: there is none)."""
+    with open_guarded(path, limits.max_pixels) as container:
+        require_unlocked(container, path)
+        pictures, sounds = picture_streams(container), sound_streams(container)
+        for stream in pictures:
+            width, height = stream.codec_context.width, stream.codec_context.height
+            if width * height > limits.max_pixels:
+                raise VideoTooLarge(
+                    f"{display_name(path)} has pictures of {width} x {height} pixels, too many to look at",
+                    "scale it down to 4K or less",
+                )
+        tracks = measure_tracks(container, [*pictures, *sounds], limits.max_seconds, lambda: check(cancelled))
+        picture = next((s.index for s in pictures if s.index in tracks), None)
+        sound = next((s.index for s in sounds if s.index in tracks), None)
+    if picture is None and sound is None:
+        raise nothing_inside(path)
+    return tracks, picture, sound
+
+
+def _first_frame(container: InputContainer, stream: Any) -> Any:
+    """The first frame of a track that decodes, on the container's mended clock; None where none does in good time."""
+    listen_to(container, [stream])
+    if isinstance(stream, VideoStream):
+        context = stream.codec_context
+        context.thread_count = decoder_threads(context.width, context.height)
+    clock, give_up = Clock(container, stream), time.monotonic() + _MOST_SECONDS_TO_FIRST_FRAME
+    for number, packet in enumerate(packets(container, [stream])):
+        clock.mend(packet)
+        try:
+            frames = packet.decode()
+        except DAMAGE:
+            frames = []
+        for frame in frames:
+            if frame.pts is not None or packet.size == 0:
+                return frame
+        if number > _MOST_PACKETS_TO_FIRST_FRAME or time.monotonic() > give_up:
+            return None
+    return None
+
+
+def _picture_facts(stream: VideoStream, frame: VideoFrame, track: Track, sound: Track | None) -> dict[str, Any]:
+    """The fields of `Video` that the picture decides."""
+    orientation = orientation_of(frame)
+    width, height = display_size(frame.width, frame.height, stream.sample_aspect_ratio, orientation)
+    start = frame.time if frame.time is not None else track.start_seconds
+    rate = _frame_rate(stream, track)
+    end = max(track.end_seconds, start + 1 / rate)
+    if sound is not None and sound.end_seconds > end + _SOUND_TAIL_SECONDS:
+        end = sound.end_seconds
+    return {
+        "duration_seconds": round(end - start, 6),
+        "width": width,
+        "height": height,
+        "frame_rate": round(rate, 6),
+        "video_codec": codec_name(stream),
+        "rotation_degrees": orientation.rotation_degrees,
+    }
+
+
+def _frame_rate(stream: VideoStream, track: Track) -> float:
+    """Frames a second: the header's where the packets agree with it, else theirs."""
+    counted = track.packets / track.seconds if track.seconds > 0 else 0.0
+    claimed = float(stream.average_rate or 0) or float(stream.guessed_rate or 0)
+    if 0 < claimed <= 1000 and (track.packets < 3 or abs(claimed - counted) <= 0.1 * claimed):
+        return claimed
+    return counted if 0 < counted <= 1000 else 25.0
+
+
+def _container_name(container: InputContainer, path: Path) -> str:
+    """One short name, telling WebM from Matroska and QuickTime from MP4."""
+    name = str(container.format.name)
+    if name.startswith("matroska"):
+        with path.open("rb") as file:
+            return "webm" if b"webm" in file.read(80) else "matroska"
+    if name.startswith("mov,"):
+        return "mov" if str(container.metadata.get("major_brand", "")).strip() == "qt" else "mp4"
+    return name.split(",")[0]
+
+
+def timing(path: Path, video: Video) -> Timing:
+    """Where the video's clock starts on the container's; remembered for the files used last."""
+    return _timing(str(path), video.sha256, video.has_picture, video.frame_rate)
+
+
+@lru_cache(maxsize=64)
+def _timing(path: str, sha256: str, has_picture: bool, frame_rate: float) -> Timing:
+    file = Path(path)
+    tracks: dict[int, Track] = {}
+    with open_guarded(file) as container:
+        streams = picture_streams(container) if has_picture else sound_streams(container)
+        # Empty tracks come before real ones in some files.
+        tracks = measure_tracks(container, streams, float("inf"), lambda: None)
+        index = next((s.index for s in streams if s.index in tracks), None)
+    if index is None:
+        raise nothing_inside(file)
+    with open_guarded(file) as container:
+        stream = container.streams[index]
+        frame = _first_frame(container, stream)
+        if frame is None:
+            raise undecodable(file, codec_name(stream))
+        origin = tracks[index].start_seconds if frame.time is None else float(frame.time)
+        orientation = orientation_of(frame) if has_picture else Orientation()
+    step = 1 / frame_rate if frame_rate > 0 else 0.04
+    return Timing(origin, index if has_picture else None, orientation, step, tracks[index].jumped)
