@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from assistant.errors import LibraryUnusable
 from assistant.timeline import Json
 from assistant.world.narration import SAMPLE_RATE_HZ
+from assistant.world.questions import ask_about
 from assistant.world.render import render
 from assistant.world.script import Part, Script, truth_of, write_script
 from assistant.world.sound import sound_of
@@ -171,7 +173,7 @@ def _write_sound(
 
 
 def _with_questions(truth: Truth) -> Truth:
-    return truth
+    return replace(truth, questions=ask_about(truth))
 
 
 def to_text(document: Json) -> str:

@@ -206,10 +206,7 @@ def _parts(rng: random.Random, slots: list[_Slot], aspect: float, voices: list[V
 def _scene(rng: random.Random, slot: _Slot, tail: float, aspect: float, before: list[Part]) -> Scene:
     """A scene for the slot that cannot be taken for the one before it."""
     lead = slot.entry_seconds / 2 if slot.entry == "dissolve" else 0.0
-    color, shape = rng.choice(COLORS), rng.choice(SHAPES)
-    if before and rng.random() < 0.15:  # somebody comes back
-        known = rng.choice(before).scene
-        color, shape = known.color, known.shape
+    color, shape = _thing(rng, [(part.scene.color, part.scene.shape) for part in before])
     best: tuple[float, Scene] | None = None
     for _ in range(12):
         scene = sample_scene(
@@ -227,6 +224,15 @@ def _scene(rng: random.Random, slot: _Slot, tail: float, aspect: float, before: 
             break
     assert best is not None
     return best[1]
+
+
+def _thing(rng: random.Random, seen: list[tuple[str, str]]) -> tuple[str, str]:
+    """A colour and a shape: mostly new ones, now and then somebody who comes back, once."""
+    once = [thing for thing in seen[:-1] if seen.count(thing) == 1]
+    if once and rng.random() < 0.2:
+        return rng.choice(once)
+    things = [(color, shape) for color in COLORS for shape in SHAPES]
+    return rng.choice([thing for thing in things if thing not in seen] or things)
 
 
 def _change(before: Part, scene: Scene) -> float:
