@@ -11,6 +11,8 @@ from assistant.world.scenes import Pose, Scene, pose
 # enough that the arrays stay in the cache.
 _PIXELS_AT_ONCE = 80_000
 _WAVES_OF_NOISE = 14
+# Thin enough, in radii of the object, that a small black star with a white outline still is a black star.
+_OUTLINE = 0.08
 _GRAIN_TILE = np.random.default_rng(7).standard_normal((512, 512, 3)).astype(np.float32)
 
 
@@ -128,7 +130,7 @@ def _paint_object(scene: Scene, at: Pose, canvas: np.ndarray, masks: np.ndarray)
     paint = (1.0 + np.float32(look.shading) * np.clip(dy / radius, -1.0, 1.0))[..., None]
     paint = np.broadcast_to(paint * np.array(look.object_rgb, np.float32), (*cover.shape, 3))
     if look.outline_rgb is not None:
-        paint = _blend(paint, look.outline_rgb, np.clip(0.5 + (outside + 0.14) * edge, 0.0, 1.0))
+        paint = _blend(paint, look.outline_rgb, np.clip(0.5 + (outside + _OUTLINE) * edge, 0.0, 1.0))
     if look.marked:
         dot = np.hypot(u - 0.42, v) - 0.17
         dark = sum(look.object_rgb) > 1.2
