@@ -129,3 +129,24 @@ class ChatModel(Protocol):
             ModelFailed: out of memory, server gone, timed out, malformed stream.
         """
         ...
+
+
+class ClipClassifier(ActionRecognizer, Protocol):
+    """An action recogniser on which experiments can be made."""
+
+    tubelet: int  # frames that the encoder joins into one token
+
+    def squares(self, clip: Clip) -> NDArray[np.uint8]:
+        """The clip as the model sees it in one view, before normalising, uint8 ``[T, size, size, 3]``."""
+        ...
+
+    def square_logits(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits float32 ``[B, labels]`` of clips made of such squares, uint8 ``[B, T, size, size, 3]``."""
+        ...
+
+    def token_logits(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits float32 ``[1 + T/2, labels]`` of one clip uint8 ``[T, size, size, 3]`` from one pass of the encoder.
+
+        The first row has all tokens; the others lack those of one tubelet each, dropped before the pooler.
+        """
+        ...

@@ -104,7 +104,7 @@ class VJepa2Recognizer:
         folder = checkpoints.local_folder(name)
         config = checkpoints.read_json(folder / "config.json")
         protocol = protocol_of(str(name), folder, config)
-        self.name = _display_name(name, folder)
+        self.name = checkpoints.display_name(name, folder)
         self.revision = checkpoints.revision(folder)
         self.device = devices.choose_device(device)
         self.precision = devices.choose_precision(precision, self.device, checkpoints.weights_bytes(folder))
@@ -114,7 +114,7 @@ class VJepa2Recognizer:
         self._model = _load(folder, self.device, self.precision)
         self.labels = _labels(folder, self._model.config.id2label)
         self._grid = self.framing.size // int(config.get("patch_size", 16))
-        self._tubelet = int(config.get("tubelet_size", 2))
+        self.tubelet = int(config.get("tubelet_size", 2))
 
     @property
     def frame_size(self) -> int:
@@ -124,7 +124,7 @@ class VJepa2Recognizer:
     @property
     def grid(self) -> tuple[int, int, int]:
         """The shape of one clip's tokens: tubelets, rows, columns."""
-        return self.spec.num_frames // self._tubelet, self._grid, self._grid
+        return self.spec.num_frames // self.tubelet, self._grid, self._grid
 
     def recognize(self, clips: Sequence[Sequence[Clip]], views: int = 1) -> list[Recognition]:
         """One recognition per segment.
@@ -160,6 +160,34 @@ class VJepa2Recognizer:
         with self._guarded(), torch.inference_mode():
             parts = [self._pool(self._tokens(pixels[first : first + step]))[1] for first in range(0, len(pixels), step)]
             return torch.cat(parts).numpy()
+
+    def squares(self, clip: Clip) -> NDArray[np.uint8]:
+        """The clip as the model sees it in one view, before normalising, uint8 ``[T, size, size, 3]``."""
+        return self.framing.square(self._whole(clip).frames).permute(0, 2, 3, 1).contiguous().numpy()
+
+    def square_logits(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits float32 ``[B, labels]`` of clips made of such squares, uint8 ``[B, T, size, size, 3]``."""
+        return self.logits(self._normalized(squares))
+
+    def token_logits(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits float32 ``[1 + T/2, labels]`` of one clip of squares from one pass of the encoder.
+
+        The first row has all tokens; the others lack those of one tubelet each, dropped before the pooler.
+        """
+        import torch
+
+        tubelets = self.grid[0]
+        keep = np.ones((1 + tubelets, *self.grid), bool)
+        keep[np.arange(1, 1 + tubelets), np.arange(tubelets)] = False
+        with self._guarded(), torch.inference_mode():
+            tokens = self._tokens(self._normalized(squares[None]))[0].unflatten(0, self.grid)
+        return self.classify_tokens(tokens, keep)
+
+    def _normalized(self, squares: NDArray[np.uint8]) -> torch.Tensor:
+        import torch
+
+        images = torch.from_numpy(np.require(squares, requirements=["C", "W"])).to(self.device)
+        return self.framing.normalized(images.movedim(-1, -3))
 
     def encode(self, clip: Clip) -> torch.Tensor:
         """The encoder's tokens of one clip, ``[T/2, size/16, size/16, D]``, on the model's device."""
@@ -311,8 +339,3 @@ def _labels(folder: Path, id2label: Mapping[int, str]) -> tuple[str, ...]:
     if len(labels) < 2 or len(set(labels)) != len(labels):
         raise checkpoints.damaged(folder, "its labels are missing or not all different")
     return labels
-
-
-def _display_name(name: str | os.PathLike[str], folder: Path) -> str:
-    """The hub's name, or for a folder the last two parts of its path (``demo/actions``)."""
-    return str(name) if not Path(name).expanduser().is_dir() else "/".join(folder.absolute().parts[-2:])
