@@ -25,6 +25,7 @@ STEPS = 2500
 BATCH = 64
 PEAK_RATE = 1e-3
 HELD_OUT_FIRST_SEED = 100_000
+_FINAL_FRAMES = 2000
 LABELS = tuple(description(color, shape) for color in COLORS for shape in SHAPES)
 BACKDROPS = {
     "plain": ("plain", "one colour", "smooth"),
@@ -124,8 +125,8 @@ def train_descriptions(
             write_checkpoint(run.state(), checkpoint)
     run.forget_unused_words()
     save(run.model, out)
-    figures = held_out_figures(run.model, run.tokenizer, 2000)
-    report(f"descriptions: held-out accuracy {figures['accuracy']:.3f} on 2000 frames")
+    figures = held_out_figures(run.model, run.tokenizer, _FINAL_FRAMES)
+    report(f"descriptions: held-out accuracy {figures['accuracy']:.3f} on {_FINAL_FRAMES} frames")
     return figures
 
 
