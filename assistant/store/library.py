@@ -108,13 +108,13 @@ class Library:
         rows = self.database.read(f"{_ENTRIES} WHERE v.sha256 = ?", (sha256,))
         return entry_of(rows[0]) if rows else None
 
-    def find_by_path(self, path: Path, size_bytes: int, mtime_ns: int) -> Entry | None:
-        """The video that this very file was when it was added, or None where the file is new or was changed."""
+    def find_by_path(self, path: Path, size_bytes: int, mtime_ns: int) -> str | None:
+        """The sha256 that this very file had when it was added, or None where the file is new or was changed."""
         rows = self.database.read(
-            f"{_ENTRIES} JOIN paths p USING (sha256) WHERE p.path = ? AND p.size_bytes = ? AND p.mtime_ns = ?",
+            "SELECT sha256 FROM paths WHERE path = ? AND size_bytes = ? AND mtime_ns = ?",
             (os.fsencode(path.absolute()), size_bytes, mtime_ns),
         )
-        return entry_of(rows[0]) if rows else None
+        return str(rows[0]["sha256"]) if rows else None
 
     def rename(self, sha256: str, name: str) -> None:
         """Call the video otherwise; its file keeps its name."""

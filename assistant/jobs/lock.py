@@ -1,0 +1,49 @@
+"""A lock that a process holds through a file, and that ends with the process, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import IO
+
+from assistant.store.files import reported
+
+try:
+    import fcntl
+except ImportError:  # a system without it: one process is assumed
+    fcntl = None  # type: ignore[assignment]
+
+
+class FileLock:
+    """Held by at most one process (and at most one object) at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: IO[bytes] | None = None
+
+    @property
+    def held(self) -> bool:
+        return self._handle is not None
+
+    def acquire(self) -> bool:
+        """Whether the lock is ours now; does not wait."""
+        with reported(self._path.parent):
+            handle = self._path.open("ab")
+        if fcntl is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                handle.close()
+                return False
+        self._handle = handle
+        with contextlib.suppress(OSError):
+            handle.truncate(0)
+            handle.write(str(os.getpid()).encode())
+            handle.flush()
+        return True
+
+    def release(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()

@@ -1,0 +1,107 @@
+"""What a worker runs for a job: the engine, whose models stay loaded from job to job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from assistant.config import Settings
+from assistant.errors import AssistantError
+from assistant.timeline import Json, Segment
+from assistant.worker.wire import merged, settings_from_json, settings_to_json
+
+if TYPE_CHECKING:
+    from assistant.engine import Assistant
+    from assistant.store import Library
+
+PARTIAL_SECONDS = 1.0
+ENGINE_TARGET = "assistant.worker.target:EngineTarget"
+
+
+class Stage(Protocol):
+    """What `assistant.pipeline.Progress` looks like from here."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def done_seconds(self) -> float: ...
+    @property
+    def total_seconds(self) -> float: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def segment(self) -> Segment | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One job as the worker sees it."""
+
+    id: str
+    kind: str
+    path: Path
+    name: str
+    options: Json
+
+
+class Target(Protocol):
+    """What a worker runs: made once from the settings, called for each job."""
+
+    def __call__(self, request: Request, report: Callable[[Stage], None], cancelled: Callable[[], bool]) -> str | None:
+        """The sha256 of the video, where there is one."""
+        ...
+
+
+class EngineTarget:
+    """Analyses with the engine; its models stay loaded from job to job."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine: Assistant | None = None
+        self._overrides: Json = {}
+
+    def __call__(self, request: Request, report: Callable[[Stage], None], cancelled: Callable[[], bool]) -> str | None:
+        if request.kind != "analyze":
+            raise AssistantError(f"a worker does not know how to do {request.kind!r}", "update the program")
+        engine = self._engine_for(request.options.get("settings", {}))
+        saver = PartialSaver(engine.library, request.path)
+
+        def watch(progress: Stage) -> None:
+            saver.take(progress.segment)
+            report(progress)
+
+        return engine.analyze(request.path, name=request.name, progress=watch, cancelled=cancelled).video.sha256
+
+    def _engine_for(self, overrides: Json) -> Assistant:
+        from assistant.engine import Assistant
+
+        if self._engine is None or overrides != self._overrides:
+            settings = settings_from_json(merged(settings_to_json(self._settings), overrides))
+            self._engine, self._overrides = Assistant(settings), overrides
+        return self._engine
+
+
+class PartialSaver:
+    """Keeps finished segments in the library, about once a second, so that pages show them while the rest runs."""
+
+    def __init__(self, library: Library, path: Path) -> None:
+        self._library = library
+        self._path = path
+        self._waiting: list[Segment] = []
+        self._saved_at = 0.0
+
+    def take(self, segment: Segment | None) -> None:
+        if segment is not None:
+            self._waiting.append(segment)
+        now = time.monotonic()
+        if not self._waiting or now - self._saved_at < PARTIAL_SECONDS:
+            return
+        status = self._path.stat()
+        sha256 = self._library.find_by_path(self._path, status.st_size, status.st_mtime_ns)
+        if sha256 is not None:
+            self._library.save_partial(sha256, self._waiting)
+            self._waiting.clear()
+        self._saved_at = now
