@@ -74,7 +74,7 @@ class Passes:
             self.report(sum(not name.startswith("tokens") for name in self.logits))
 
     def run_tokens(self, squares: perturb.Frames) -> None:
-        """Measure the clip itself, and with each tubelet's tokens dropped before the pooler: one pass of the encoder."""
+        """Measure the clip itself, and without each tubelet's tokens in the pooler: one pass of the encoder."""
         if "clip" in self.logits:
             return
         whole, *dropped = self.model.token_logits(squares)
