@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -64,7 +65,8 @@ def write_video(path: Path, seed: int, seconds: float = 40.0) -> Truth:
     except OSError as error:
         raise LibraryUnusable(f"{path.name} cannot be written: {error}", "choose another place") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
     return _with_questions(truth_of(script))
 
 
@@ -86,6 +88,15 @@ def frames_of(script: Script) -> Iterator[NDArray[np.uint8]]:
         own = times[edges[index] : edges[index + 1]]
         for first in range(0, len(own), _FRAMES_AT_ONCE):
             yield from _pictures(script, own[first : first + _FRAMES_AT_ONCE], part, before, after)
+
+
+def frame_at(script: Script, seconds: float) -> NDArray[np.uint8]:
+    """The picture at any time of the video, uint8 ``[height, width, 3]``, without painting those before it."""
+    index = max(index for index, part in enumerate(script.parts) if part.span.start_seconds <= seconds)
+    before = script.parts[index - 1] if index else None
+    after = script.parts[index + 1] if index + 1 < len(script.parts) else None
+    picture: NDArray[np.uint8] = _pictures(script, np.array([seconds]), script.parts[index], before, after)[0]
+    return picture
 
 
 def _pictures(
