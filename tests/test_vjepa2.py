@@ -8,7 +8,7 @@ import pytest
 
 from assistant.clip import Clip
 from assistant.errors import ModelUnavailable
-from assistant.models.vjepa2 import PUBLISHED, VJepa2Recognizer
+from assistant.models.vjepa2 import PUBLISHED, VJepa2Recognizer, clip_spec
 
 LABELS = ("Opening [something]", "Closing [something]", "Pouring")
 SIZE = 64
@@ -60,8 +60,9 @@ def clip_of(seed: int = 0, frames: int = 8, height: int = 90, width: int = 130) 
     return Clip(coarse.repeat(10, axis=1).repeat(10, axis=2), np.arange(frames) / 4.0)
 
 
-def test_it_says_how_it_wants_to_be_fed(recognizer):
+def test_it_says_how_it_wants_to_be_fed(recognizer, folder):
     assert (recognizer.spec.num_frames, recognizer.spec.frames_per_second, recognizer.spec.size) == (8, 4.0, SIZE)
+    assert clip_spec(folder) == recognizer.spec
     assert recognizer.labels == LABELS
     assert recognizer.none_below == 0.4
     assert recognizer.frame_size == int(SIZE * 256 / 224)

@@ -109,9 +109,31 @@ def check_safetensors(path: Path) -> int:
     return len(tensors)
 
 
+def stored_number(path: Path, name: str) -> float | None:
+    """The one number of a tensor in a safetensors file, None where it has none of that name or more than one value."""
+    with path.open("rb") as file:
+        (header_bytes,) = struct.unpack("<Q", file.read(8))
+        entry = json.loads(file.read(header_bytes)).get(name)
+        if entry is None:
+            return None
+        start, end = entry["data_offsets"]
+        file.seek(8 + header_bytes + start)
+        data = file.read(end - start)
+    if entry["dtype"] == "BF16" and len(data) == 2:
+        data, code = b"\0\0" + data, "f"  # bfloat16 is the upper half of a float32
+    else:
+        code = {"F64": "d", "F32": "f", "F16": "e"}.get(entry["dtype"], "")
+    return float(struct.unpack(f"<{code}", data)[0]) if code and len(data) == struct.calcsize(code) else None
+
+
 def weights_bytes(folder: Path) -> int:
     """How many bytes of weights a folder holds."""
     return sum(path.stat().st_size for path in weights_files(folder))
+
+
+def display_name(name: str | os.PathLike[str], folder: Path) -> str:
+    """What a person is told: the hub's name, or for a folder the last two parts of its path (``demo/actions``)."""
+    return str(name) if not Path(name).expanduser().is_dir() else "/".join(folder.absolute().parts[-2:])
 
 
 def revision(folder: Path) -> str:

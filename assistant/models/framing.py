@@ -27,6 +27,8 @@ class Framing:
         edge: pixels of the scaled edge.
         size: pixels of the square.
         mean, std: of each channel, for values in 0..1.
+        resampler: whose arithmetic: open_clip's transforms work on Pillow's images, transformers' on torch's tensors.
+            They differ by several levels of 256 beside sharp edges, and cut half a pixel of margin differently.
     """
 
     fit: Fit
@@ -36,7 +38,7 @@ class Framing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     fill: int = 0
-    crop_rounds: bool = True  # half a pixel of margin: torchvision rounds to even, transformers cuts it off
+    resampler: Literal["pillow", "torch"] = "torch"
 
     def square(self, frames: NDArray[np.uint8]) -> torch.Tensor:
         """The frames uint8 ``[N, H, W, 3]`` as uint8 ``[N, 3, size, size]``."""
@@ -73,13 +75,15 @@ class Framing:
         return (squares.float() - mean) / std
 
     def _half(self, margin: int) -> int:
-        return round(margin / 2.0) if self.crop_rounds else margin // 2
+        return round(margin / 2.0) if self.resampler == "pillow" else margin // 2
 
     def _resize(self, images: torch.Tensor, height: int, width: int) -> torch.Tensor:
         import torch
 
         if images.shape[2:] == (height, width):
             return images
+        if self.resampler == "pillow":
+            return _resized_by_pillow(images, height, width, self.interpolation)
         if self.interpolation == "nearest-exact":
             return torch.nn.functional.interpolate(images, (height, width), mode=self.interpolation)
         return torch.nn.functional.interpolate(
@@ -114,7 +118,7 @@ def from_processor(config: Mapping[str, Any], default_size: int) -> Framing:
         "std": _three(config.get("image_std") or (0.229, 0.224, 0.225)),
     }
     if "shortest_edge" in size and config.get("do_center_crop", True):
-        return Framing("shortest", int(size["shortest_edge"]), crop, **common, crop_rounds=False)
+        return Framing("shortest", int(size["shortest_edge"]), crop, **common)
     if "height" in size and size["height"] == size["width"]:
         return Framing("squash", int(size["height"]), int(size["height"]), **common)
     raise ValueError(f"a processor with size {size} does not give squares")
@@ -135,7 +139,17 @@ def from_open_clip(config: Mapping[str, Any]) -> Framing:
     # open_clip itself takes everything but "bilinear" for bicubic ("random" is meant for training).
     interpolation: Interpolation = "bilinear" if config.get("interpolation") == "bilinear" else "bicubic"
     mean, std = _three(config["mean"]), _three(config["std"])
-    return Framing(fit, size, size, interpolation, mean, std, int(config.get("fill_color", 0)))
+    fill = int(config.get("fill_color", 0))
+    return Framing(fit, size, size, interpolation, mean, std, fill, "pillow")
+
+
+def _resized_by_pillow(images: torch.Tensor, height: int, width: int, interpolation: Interpolation) -> torch.Tensor:
+    from PIL import Image
+
+    method = Image.Resampling.BICUBIC if interpolation == "bicubic" else Image.Resampling.BILINEAR
+    frames = images.permute(0, 2, 3, 1).numpy()
+    resized = [np.asarray(Image.fromarray(frame).resize((width, height), method)) for frame in frames]
+    return _channels_first(np.stack(resized))
 
 
 def _scaled(height: int, width: int, shortest: int) -> tuple[int, int]:

@@ -82,6 +82,14 @@ def protocol_of(name: str, folder: Path, config: Mapping[str, Any]) -> Protocol:
     return protocol
 
 
+def clip_spec(name: str | os.PathLike[str]) -> ClipSpec:
+    """How the checkpoint wants to be fed, read from its small files alone; raises what `VJepa2Recognizer` raises."""
+    folder = checkpoints.local_folder(name)
+    config = checkpoints.read_json(folder / "config.json")
+    rate = protocol_of(str(name), folder, config).frames_per_second
+    return ClipSpec(int(config["frames_per_clip"]), rate, _framing(folder, config).size)
+
+
 class VJepa2Recognizer:
     """Says what is being done in clips; see `assistant.models.seams.ActionRecognizer`.
 
@@ -287,7 +295,7 @@ class VJepa2Recognizer:
             ) from error
 
 
-def _load(folder: Path, device_name: str, precision: str) -> Any:
+def _load(folder: Path, device: str, precision: str) -> Any:
     """The classifier in evaluation mode, without its predictor, which recognition never asks."""
     import torch
     from transformers import VJEPA2ForVideoClassification
@@ -315,7 +323,7 @@ def _load(folder: Path, device_name: str, precision: str) -> Any:
             f"use one of {', '.join(PUBLISHED)}, or another checkpoint with a trained classifier",
         )
     model.vjepa2.predictor = None
-    return model.to(device_name).eval()
+    return model.to(device).eval().requires_grad_(False)
 
 
 def _framing(folder: Path, config: Mapping[str, Any]) -> framing.Framing:
