@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assistant.training import clips
-from assistant.training.clips import centred_times, coverage_targets, held_out_clip, training_clip
+from assistant.training.clips import centred_times, coverage_targets, held_out_clip, training_clip, unknown_clip
 from assistant.training.demo import TRAINERS, train_demo
 from assistant.training.torch_run import learning_rate
 from assistant.world.vocabulary import ACTIONS
@@ -69,6 +69,13 @@ def test_the_state_tells_direction_and_size_of_a_movement():
 def test_held_out_clips_share_no_scene_with_training():
     trained = {training_clip(index, 0, 0.0).scene for index in range(200)}
     assert not trained & {held_out_clip(100_000 + index).scene for index in range(200)}
+
+
+def test_clips_without_a_fitting_word_come_in_several_kinds_and_follow_from_their_number():
+    some = [unknown_clip(number, 0) for number in range(10)]
+    assert {clip.shape for clip in some} == {(16, 64, 64, 3)}
+    assert {clip.dtype for clip in some} == {np.dtype(np.uint8)}
+    assert all(np.array_equal(clip, unknown_clip(number, 0)) for number, clip in enumerate(some))
 
 
 def test_the_rate_warms_up_and_dies_down():
@@ -161,7 +168,9 @@ def test_the_shipped_recogniser_knows_the_actions_of_held_out_clips():
     config = json.loads((PACK / "actions" / "config.json").read_text())
     assert (config["frames_per_clip"], config["crop_size"]) == (16, 64)
     model = VJEPA2ForVideoClassification.from_pretrained(PACK / "actions")
-    assert held_out_figures(model, 140)["accuracy"] >= 0.9
+    figures = held_out_figures(model, 140)
+    assert figures["accuracy"] >= 0.9
+    assert figures["unknown_refused"] >= 0.5
 
 
 @pytest.mark.skipif(

@@ -7,7 +7,7 @@ every token, where the object and the camera are and how they move. Their heads 
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,10 @@ from assistant.training.clips import (
     NUM_FRAMES,
     SIZE,
     STATE_SIZE,
-    ClipSample,
     coverage_targets,
     held_out_clip,
     training_clip,
+    unknown_clip,
 )
 from assistant.training.torch_run import adamw, best_device, learning_rate, write_checkpoint
 from assistant.world.vocabulary import ACTIONS
@@ -73,8 +73,8 @@ def train_actions(
             write_checkpoint(run.state(), checkpoint)
         if run.step % 1000 == 0 and run.step < total:
             report(f"actions: held-out accuracy {held_out_figures(run.model, 280)['accuracy']:.3f}")
-    save(run.model, out)
     figures = held_out_figures(run.model, _FINAL_CLIPS)
+    save(run.model, out, figures["none_below"])
     report(f"actions: held-out accuracy {figures['accuracy']:.3f} on {_FINAL_CLIPS} clips")
     return figures
 
@@ -117,17 +117,22 @@ class _Run:
 
         strength = min(1.0, self.step / _STEPS_OF_GENTLE_START)
         first = self.step * BATCH
-        batch = [training_clip(first + i, self.seed, strength) for i in range(BATCH)]
+        known = BATCH - 1
+        batch = [training_clip(first + i, self.seed, strength) for i in range(known)]
+        # One clip of a batch shows nothing that has a name here: every label shall be equally likely.
+        frames = [*(clip.frames for clip in batch), unknown_clip(self.step, self.seed)]
         labels = torch.tensor([clip.label for clip in batch], device=self.device)
         cover = torch.from_numpy(coverage_targets(np.stack([clip.coverage for clip in batch]))).to(self.device)
         state = torch.from_numpy(np.stack([clip.state for clip in batch])).to(self.device)
         self.model.train()
         with torch.autocast(self.device.type, torch.bfloat16):
-            tokens = self.model.vjepa2.get_vision_features(as_input(batch).to(self.device))
+            tokens = self.model.vjepa2.get_vision_features(as_input(frames).to(self.device))
             logits = self.model.classifier(self.model.pooler(tokens)).float()
-            seen_cover = self.heads[0](tokens).float()
-            seen_state = self.heads[1](tokens).float()
-        class_loss = functional.cross_entropy(logits, labels)
+            seen_cover = self.heads[0](tokens[:known]).float()
+            seen_state = self.heads[1](tokens[:known]).float()
+        doubt = torch.full((1, logits.shape[1]), 1 / logits.shape[1], device=self.device)
+        target = torch.cat([functional.one_hot(labels, logits.shape[1]).float(), doubt])
+        class_loss = functional.cross_entropy(logits, target)
         cover_loss = functional.mse_loss(seen_cover, cover)
         per_token = state.repeat_interleave(cover.shape[1] // state.shape[1], dim=1)
         state_loss = functional.smooth_l1_loss(seen_state, per_token)
@@ -139,7 +144,7 @@ class _Run:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        hits = float((logits.argmax(-1) == labels).float().mean())
+        hits = float((logits[:known].argmax(-1) == labels).float().mean())
         return np.array([class_loss.item(), cover_loss.item(), state_loss.item(), hits])
 
 
@@ -175,40 +180,55 @@ def new_model() -> Any:
     return model
 
 
-def as_input(clips: list[ClipSample]) -> "torch.Tensor":
-    """What the model reads, float32 ``[B, 16, 3, 64, 64]``, as the saved processor would make it."""
+def as_input(clips: Sequence[np.ndarray]) -> "torch.Tensor":
+    """What the model reads of clips uint8 ``[16, 64, 64, 3]``: float32 ``[B, 16, 3, 64, 64]``, as by its processor."""
     import torch
 
-    pixels = torch.from_numpy(np.stack([clip.frames for clip in clips])).permute(0, 1, 4, 2, 3).float() / 255
+    pixels = torch.from_numpy(np.stack(clips)).permute(0, 1, 4, 2, 3).float() / 255
     mean, std = (torch.tensor(v).view(1, 1, 3, 1, 1) for v in (_IMAGE_MEAN, _IMAGE_STD))
     return ((pixels - mean) / std).contiguous()
 
 
 def held_out_figures(model: Any, count: int) -> dict[str, float]:
-    """Accuracy on ``count`` clips of tuning seeds, and each action's recall under ``recall/ACTION``."""
-    confusion = held_out_confusion(model, count)
+    """Accuracy on ``count`` clips of tuning seeds, each action's recall, and how well doubt tells unknown clips.
+
+    ``none_below`` is the best probability that 97 of 100 held-out clips exceed, ``unknown_refused`` the share of clips
+    without a fitting word that stay below it.
+    """
+    clips = [held_out_clip(HELD_OUT_FIRST_SEED + i) for i in range(count)]
+    truth = np.array([clip.label for clip in clips])
+    probabilities = _probabilities(model, [clip.frames for clip in clips])
+    confusion = np.zeros((len(ACTIONS), len(ACTIONS)), dtype=np.int64)
+    np.add.at(confusion, (truth, probabilities.argmax(axis=1)), 1)
     recalls = confusion.diagonal() / confusion.sum(axis=1).clip(min=1)
-    figures = {"accuracy": float(confusion.trace() / confusion.sum())}
+    none_below = float(np.quantile(probabilities.max(axis=1), 0.03))
+    unknown = _probabilities(model, [unknown_clip(i, HELD_OUT_FIRST_SEED) for i in range(max(14, count // 7))])
+    figures = {
+        "accuracy": float(confusion.trace() / count),
+        "none_below": none_below,
+        "unknown_refused": float((unknown.max(axis=1) < none_below).mean()),
+    }
     return figures | {f"recall/{action}": float(recall) for action, recall in zip(ACTIONS, recalls, strict=True)}
 
 
-def held_out_confusion(model: Any, count: int) -> np.ndarray:
-    """How often each action (row) was taken for each (column), int64 ``[labels, labels]``."""
+def _probabilities(model: Any, clips: Sequence[np.ndarray]) -> np.ndarray:
+    """Softmax over the labels, float32 ``[clips, labels]``."""
     import torch
 
-    confusion = np.zeros((len(ACTIONS), len(ACTIONS)), dtype=np.int64)
     model.eval()
     with torch.inference_mode():
-        for first in range(0, count, 28):
-            clips = [held_out_clip(HELD_OUT_FIRST_SEED + first + i) for i in range(min(28, count - first))]
-            guesses = model(pixel_values_videos=as_input(clips).to(model.device)).logits.argmax(-1).tolist()
-            for clip, guess in zip(clips, guesses, strict=True):
-                confusion[clip.label, guess] += 1
-    return confusion
+        parts = [
+            model(pixel_values_videos=as_input(clips[first : first + 28]).to(model.device)).logits.softmax(-1).cpu()
+            for first in range(0, len(clips), 28)
+        ]
+    return torch.cat(parts).numpy()
 
 
-def save(model: Any, out: Path) -> None:
-    """Write the recogniser with its processor to ``out``, weights in float16, to be computed with in float32."""
+def save(model: Any, out: Path, none_below: float) -> None:
+    """Write the recogniser with its processor to ``out``, weights in float16, to be computed with in float32.
+
+    ``clip_spec.json`` beside it says how the model wants to be fed and below which probability it knows nothing.
+    """
     import torch
     from safetensors.torch import save_file
     from transformers import LlavaOnevisionVideoProcessor
@@ -218,8 +238,10 @@ def save(model: Any, out: Path) -> None:
     path = out / "config.json"
     config = json.loads(path.read_text())
     # Half the size on disk; whoever loads with the stated type gets float32.
-    config |= {"dtype": "float32", "architectures": [type(model).__name__], "frames_per_second": FRAMES_PER_SECOND}
+    config |= {"dtype": "float32", "architectures": [type(model).__name__]}
     path.write_text(json.dumps(config, indent=2) + "\n")
+    spec = {"frames_per_second": FRAMES_PER_SECOND, "none_below": round(none_below, 2)}
+    (out / "clip_spec.json").write_text(json.dumps(spec) + "\n")
     weights = {name: value.to("cpu", torch.float16).contiguous() for name, value in model.state_dict().items()}
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     # V-JEPA 2's own processor always crops to the middle square. Things happen at the edges of a frame, so this pack

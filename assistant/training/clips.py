@@ -20,6 +20,8 @@ FRAMES_PER_SECOND = 5.0
 SPAN_SECONDS = NUM_FRAMES / FRAMES_PER_SECOND
 STATE_SIZE = 11
 _LABELS = tuple(ACTIONS)
+# Out of order, a move along a line would be a shake; these become nothing that has a name.
+_ORDERED = ("coming closer", "going away", "circling")
 _VIDEO_RATES = (12.0, 15.0, 24.0, 25.0, 30.0, 60.0)
 
 
@@ -51,6 +53,54 @@ def training_clip(index: int, seed: int, strength: float) -> ClipSample:
     clip = _clip(scene, times)
     frames = disturbed(rng, clip.frames, times, scene) if rng.random() < strength else clip.frames
     return replace(clip, frames=frames)
+
+
+def unknown_clip(index: int, seed: int) -> np.ndarray:
+    """Frames (uint8 ``[16, 64, 64, 3]``) that none of the action words fits, so that a recogniser learns to doubt.
+
+    A crowd of objects that each do something else, a cut in the middle, frames out of order, or coloured clouds that
+    drift through one another, somewhat as the picture of a real video does.
+    """
+    rng = random.Random(f"unknown {seed} {index}")
+    kind = rng.choice(("crowd", "cut", "disorder", "clouds", "clouds"))
+    first = training_clip(rng.randrange(2**31), seed, 1.0)
+    if kind == "crowd":
+        frames = first.frames.astype(np.float32)
+        for _ in range(rng.randrange(3, 7)):
+            other = training_clip(rng.randrange(2**31), seed, 0.0)
+            frames += other.coverage[..., None] * (other.frames - frames)
+        return frames.astype(np.uint8)
+    if kind == "cut":
+        at = rng.randrange(5, 12)
+        return np.concatenate([first.frames[:at], training_clip(rng.randrange(2**31), seed, 1.0).frames[at:]])
+    if kind == "disorder":
+        moving = first
+        while moving.scene.action not in _ORDERED:
+            moving = training_clip(rng.randrange(2**31), seed, 1.0)
+        return moving.frames[rng.sample(range(NUM_FRAMES), NUM_FRAMES)]
+    return _clouds(np.random.default_rng(rng.randrange(2**31)))
+
+
+def _clouds(draws: np.random.Generator) -> np.ndarray:
+    """Several layers of noise whose spectrum falls like a photograph's, each moving and swelling by itself."""
+    side = 2 * SIZE
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side))) + 1 / side
+    power = frequency ** -draws.uniform(1.1, 2.0)
+    frames = np.full((NUM_FRAMES, SIZE, SIZE, 3), draws.uniform(40, 200, 3), np.float32)
+    for number in range(draws.integers(2, 6)):
+        spectrum = np.fft.fft2(draws.standard_normal((4, side, side))) * power
+        layer = np.fft.ifft2(spectrum).real.astype(np.float32)
+        layer /= layer.std(axis=(1, 2), keepdims=True)
+        speed, start = draws.normal(0, 2.5, 2), draws.integers(0, side, 2)
+        swell = draws.normal(0, 0.15)
+        for index in range(NUM_FRAMES):
+            shift = (start + speed * index).astype(int)
+            seen = np.roll(layer, tuple(shift), axis=(1, 2))[:, :SIZE, :SIZE]
+            weight = np.clip(2 * (seen[3] + swell * index) if number else np.ones_like(seen[3]), 0, 1)[..., None]
+            # Photographs differ more in brightness than in colour.
+            colors = 128 + 55 * seen[0][..., None] + 18 * seen[:3].transpose(1, 2, 0)
+            frames[index] += weight * (colors - frames[index])
+    return np.clip(frames, 0, 255).astype(np.uint8)
 
 
 def held_out_clip(seed: int) -> ClipSample:
