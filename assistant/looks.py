@@ -1,0 +1,69 @@
+"""One thumbnail and what the shot detector remembers of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLACK_BELOW, WHITE_ABOVE = 14.0, 241.0  # mean level of an empty picture
+EMPTY_DEVIATION = 8.0
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+@dataclass(slots=True)
+class Look:
+    """A thumbnail uint8 ``[36, 64, 3]`` with the lowest and highest values of each pixel's 3 x 3 surroundings.
+
+    ``coarse``: float32 ``[9 x 16, 3]`` means of blocks; ``brightness``: mean luma, 0..255; ``change``: `difference` to the look
+    before; ``empty``: all black or all white.
+    """
+
+    seconds: float
+    pixels: NDArray[np.uint8]
+    lowest: NDArray[np.uint8]
+    highest: NDArray[np.uint8]
+    coarse: NDArray[np.float32]
+    brightness: float
+    empty: bool
+    change: float = 0.0
+    is_cut: bool = False
+
+    @classmethod
+    def of(cls, seconds: float, pixels: NDArray[np.uint8], before: Look | None) -> Look:
+        lowest, highest = _surroundings(pixels, np.minimum), _surroundings(pixels, np.maximum)
+        height, width = pixels.shape[:2]
+        coarse = pixels.reshape(height // 4, 4, width // 4, 4, 3).mean(axis=(1, 3), dtype=np.float32).reshape(-1, 3)
+        luma = coarse @ _LUMA
+        brightness = float(luma.mean())
+        extreme = brightness < BLACK_BELOW or brightness > WHITE_ABOVE
+        empty = extreme and float(luma.std()) < EMPTY_DEVIATION
+        look = cls(seconds, pixels, lowest, highest, coarse, brightness, empty)
+        if before is not None:
+            look.change = difference(before, look)
+        return look
+
+
+def difference(one: Look, other: Look) -> float:
+    """How far two pictures differ beyond what motion by one thumbnail pixel explains; mean level, 0..255, symmetric."""
+    return 0.5 * (_outside(one, other) + _outside(other, one))
+
+
+def _outside(look: Look, bounds: Look) -> float:
+    """How far pixels lie outside the range of the other's surroundings."""
+    # Unsigned differences cannot be negative: compare against the clipped value instead of subtracting first.
+    inside = np.minimum(np.maximum(look.pixels, bounds.lowest), bounds.highest)
+    apart = np.maximum(look.pixels, inside) - np.minimum(look.pixels, inside)
+    return float(apart.mean(dtype=np.float32))
+
+
+def _surroundings(pixels: NDArray[np.uint8], extreme: np.ufunc) -> NDArray[np.uint8]:
+    """The extreme of each pixel and its eight neighbours."""
+    rows = pixels.copy()
+    extreme(rows[1:], pixels[:-1], out=rows[1:])
+    extreme(rows[:-1], pixels[1:], out=rows[:-1])
+    both = rows.copy()
+    extreme(both[:, 1:], rows[:, :-1], out=both[:, 1:])
+    extreme(both[:, :-1], rows[:, 1:], out=both[:, :-1])
+    return both

@@ -1,0 +1,96 @@
+"""Dissolves: stretches whose pictures are mixtures of the pictures at their two ends."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.looks import Look
+
+LAG_SECONDS = (0.5, 0.8, 1.1, 1.4)
+STEP_SECONDS = 0.08
+LEAST_PICTURES = 4
+CHANGED_SHARE = 0.55  # of the picture must differ between the ends ...
+CHANGED_LEVELS = 10.0  # ... by so many levels of 0..255
+MOST_RESIDUAL = 0.25  # of the ends' difference that no mixture of them explains
+MOST_ALIKE = 0.8  # correlation from which the ends show the same scene in another light
+SAME_SECONDS = 0.5  # candidates closer than this are one dissolve
+WAIT_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    seconds: float
+    score: float
+
+
+class DissolveFinder:
+    """Looks back over windows of several lengths every few pictures, and tells the best of the candidates that overlap."""
+
+    def __init__(self) -> None:
+        self._last_check = float("-inf")
+        self._best: _Candidate | None = None
+        self._best_since = 0.0
+
+    def feed(self, looks: Sequence[Look]) -> list[float]:
+        """Middles, in seconds, of dissolves that are certain; ``looks`` are the last few seconds, oldest first."""
+        now = looks[-1].seconds
+        if now - self._last_check < STEP_SECONDS:
+            return []
+        self._last_check = now
+        times = [look.seconds for look in looks]
+        for lag in LAG_SECONDS:
+            first = bisect_left(times, now - lag - 1e-6)
+            window = looks[first:]
+            if first > 0 and len(window) >= LEAST_PICTURES and (found := _mixture(window)) is not None:
+                self._consider(found, now)
+        if self._best is not None and now - self._best_since > WAIT_SECONDS:
+            return self.finish()
+        return []
+
+    def finish(self) -> list[float]:
+        """The candidate that was still waiting for a better one."""
+        best, self._best = self._best, None
+        return [] if best is None else [best.seconds]
+
+    def _consider(self, found: _Candidate, now: float) -> None:
+        if self._best is None or found.score > self._best.score:
+            self._best, self._best_since = found, now
+
+
+def _mixture(window: Sequence[Look]) -> _Candidate | None:
+    """The middle of the dissolve that fills this window, or None."""
+    first, last = window[0].coarse, window[-1].coarse
+    step = last - first
+    changed = float((np.abs(step).max(axis=1) > CHANGED_LEVELS).mean())
+    if changed < CHANGED_SHARE or any(look.is_cut or look.empty for look in window):
+        return None
+    if _correlation(first, last) > MOST_ALIKE:
+        return None
+    inner = np.stack([look.coarse for look in window[1:-1]]) - first
+    shares = np.tensordot(inner, step, axes=([1, 2], [0, 1])) / float(np.square(step).sum())
+    rest = np.abs(inner - shares[:, None, None] * step).mean(axis=(1, 2)) / float(np.abs(step).mean())
+    if float(rest.max()) > MOST_RESIDUAL:
+        return None
+    path = np.concatenate([[0.0], shares, [1.0]])
+    steps = np.diff(path)
+    # A cut makes one large step; a dissolve many, none backwards.
+    if float(steps.min()) < -0.08 or float(steps.max()) > 0.6:
+        return None
+    index = int(np.searchsorted(path, 0.5))
+    below, above = float(path[index - 1]), float(path[index])
+    part = 0.5 if above <= below else (0.5 - below) / (above - below)
+    middle = window[index - 1].seconds + part * (window[index].seconds - window[index - 1].seconds)
+    return _Candidate(middle, float(np.abs(step).mean()) * (1.0 - float(rest.mean())))
+
+
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Correlation of two pictures' brightness over the blocks; 0 where either is flat."""
+    a, b = one.mean(axis=1), other.mean(axis=1)
+    a, b = a - a.mean(), b - b.mean()
+    norm = float(np.sqrt(np.square(a).sum() * np.square(b).sum()))
+    return float((a * b).sum()) / norm if norm > 1e-3 * a.size else 0.0
