@@ -57,7 +57,18 @@ def cached_repository(repository: str, cache: Path | None = None) -> Path | None
     except OSError:
         return None
     snapshot = base / "snapshots" / commit
-    return snapshot if snapshot.is_dir() and weights_files(snapshot) else None
+    return snapshot if is_complete(snapshot) else None
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a folder holds weights, and where they are in several files, all that its index names."""
+    if not folder.is_dir() or not weights_files(folder):
+        return False
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return True
+    names = set(read_json(index).get("weight_map", {}).values())
+    return all((folder / str(name)).is_file() for name in names)
 
 
 def weights_files(folder: Path) -> list[Path]:
@@ -133,7 +144,19 @@ def weights_bytes(folder: Path) -> int:
 
 def display_name(name: str | os.PathLike[str], folder: Path) -> str:
     """What a person is told: the hub's name, or for a folder the last two parts of its path (``demo/actions``)."""
+    if folder.parent.name == "snapshots" and folder.parent.parent.name.startswith("models--"):
+        return folder.parent.parent.name.removeprefix("models--").replace("--", "/", 1)
     return str(name) if not Path(name).expanduser().is_dir() else "/".join(folder.absolute().parts[-2:])
+
+
+def identity(path: Path) -> tuple[str, str]:
+    """Name and revision of the checkpoint in a folder, as its backend will give them, without loading it."""
+    return display_name(path, path), revision(path)
+
+
+def folder_bytes(folder: Path) -> int:
+    """How many bytes the files of a folder have together, hidden folders left out."""
+    return sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
 
 
 def revision(folder: Path) -> str:

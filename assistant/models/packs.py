@@ -1,0 +1,297 @@
+"""Which pack speaks, and its models: each loaded when it is first used, once per process."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from assistant.clip import ClipSpec
+from assistant.config import Settings
+from assistant.errors import ModelUnavailable
+from assistant.models import catalog, checkpoints, labels
+from assistant.models import device as devices
+from assistant.models.catalog import KINDS, PACKS, Kind, Pack, Part
+from assistant.models.seams import ActionRecognizer, Cancelled, ChatModel, Describer, Transcriber, VoiceDetector, never
+
+__all__ = ["Models", "Pack", "Part", "PartState", "describe", "pull", "resolve", "verify"]
+
+logger = logging.getLogger(__name__)
+
+Report = Callable[[str], object]
+
+
+def resolve(settings: Settings) -> Pack:
+    """The pack that the settings ask for; ``auto`` takes standard where its weights are here, else demo.
+
+    Raises:
+        ModelUnavailable: required weights are not on this machine, or there is no such pack or folder.
+    """
+    if settings.pack == "auto":
+        standard = named(settings, "standard")
+        missing = standard.missing()
+        if not missing:
+            return replace(standard, notice="using the standard pack, which is on this machine")
+        demo = require(named(settings, "demo"))
+        return replace(demo, notice=f"using the demo pack: {demo.note}; {standard.remedy} for the standard pack")
+    return require(named(settings, settings.pack))
+
+
+def named(settings: Settings, name: str) -> Pack:
+    """The pack of this name, or in the folder of this path, whether its weights are there or not.
+
+    Raises:
+        ModelUnavailable: no such pack or folder.
+    """
+    if name in PACKS:
+        return PACKS[name](settings.home, devices.machine(settings.compute))
+    folder = Path(name).expanduser().absolute()
+    if not folder.is_dir():
+        raise ModelUnavailable(
+            f"there is no pack called {name!r}, and no such folder",
+            f"use auto, {', '.join(PACKS)} or a folder laid out as docs/packs.md says",
+        )
+    return catalog.folder_pack(folder)
+
+
+def require(pack: Pack) -> Pack:
+    """The pack itself.
+
+    Raises:
+        ModelUnavailable: some of its required weights are not on this machine.
+    """
+    if missing := pack.missing():
+        kinds = ", ".join(part.kind for part in missing)
+        raise ModelUnavailable(f"the {pack.name} pack lacks {kinds} (looked in {pack.folder})", pack.remedy)
+    return pack
+
+
+class Models:
+    """The models of one pack, loaded when they are first asked for; safe to share between threads."""
+
+    def __init__(self, pack: Pack, settings: Settings) -> None:
+        self.pack = pack
+        self._settings = settings
+        self._loaded: dict[str, Any] = {}
+        self._identities: dict[Kind, tuple[str, str]] = {}
+        self._locks = {kind: threading.RLock() for kind in KINDS}
+
+    def recognizer(self) -> ActionRecognizer:
+        return cast(ActionRecognizer, self._once("actions", lambda: self._visual("actions", self.pack.none_below)))
+
+    def describer(self) -> Describer:
+        return cast(Describer, self._once("descriptions", lambda: self._visual("descriptions")))
+
+    def transcriber(self) -> Transcriber:
+        return cast(Transcriber, self._once("speech", self._load_transcriber))
+
+    def voice_detector(self) -> VoiceDetector:
+        """A new detector: each serves one stream."""
+        return cast(VoiceDetector, backend("voice")())
+
+    def chat_model(self) -> ChatModel:
+        """The language model that the settings name, else the pack's own.
+
+        Raises:
+            ModelUnavailable: neither is on this machine.
+        """
+        return cast(ChatModel, self._once("language", self._load_chat_model))
+
+    def own_chat_model(self) -> ChatModel:
+        """The pack's language model, whatever the settings name.
+
+        Raises:
+            ModelUnavailable: the pack has none.
+        """
+        compute = self._settings.compute
+        model = backend("language")(self.location("language"), device=compute.device, precision=compute.precision)
+        return cast(ChatModel, model)
+
+    def has_chat_model(self) -> bool:
+        """Whether a language model answers unless told otherwise: the settings name one, or the pack wants its own."""
+        if self._settings.chat.language_model:
+            return True
+        return self.pack.answerer != "extractive" and self.pack.location("language") is not None
+
+    def label_set(self) -> labels.LabelSet:
+        """The label lists of the settings, else of the pack, as their files are now."""
+        return labels.LabelSet.load(self._settings.descriptions.label_lists or self.pack.label_lists)
+
+    def identity(self, kind: Kind) -> tuple[str, str]:
+        """Name and revision of a model, without loading it."""
+        if kind not in self._identities:
+            path = self.location(kind)
+            module = importlib.import_module(catalog.BACKENDS[kind].partition(":")[0])
+            self._identities[kind] = getattr(module, "identity", checkpoints.identity)(path)
+        return self._identities[kind]
+
+    def clip_spec(self) -> ClipSpec:
+        """How the recogniser wants to be fed, without loading it."""
+        module = importlib.import_module(catalog.BACKENDS["actions"].partition(":")[0])
+        return cast(ClipSpec, module.clip_spec(self.location("actions")))
+
+    def logit_scale(self) -> float:
+        """The describer's scale of similarities, without loading it where the file allows."""
+        if "descriptions" not in self._loaded:
+            from assistant.models.openclip import stored_logit_scale
+
+            if (stored := stored_logit_scale(self.location("descriptions"))) is not None:
+                return stored
+        return self.describer().logit_scale
+
+    def location(self, kind: Kind) -> Path:
+        """Where the pack's weights of this kind lie.
+
+        Raises:
+            ModelUnavailable: not on this machine.
+        """
+        found = self.pack.location(kind)
+        if found is None:
+            raise ModelUnavailable(f"the {self.pack.name} pack has no {kind} model", self.pack.remedy)
+        return found
+
+    def lock(self, kind: Kind) -> threading.RLock:
+        """Held while this model loads; hold it too to use the model alone."""
+        return self._locks[kind]
+
+    def release(self, kind: Kind) -> None:
+        """Forget a loaded model, so that its memory can be used for another."""
+        with self._locks[kind]:
+            if self._loaded.pop(kind, None) is None:
+                return
+        import gc
+
+        import torch
+
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _once(self, kind: Kind, load: Callable[[], Any]) -> Any:
+        with self._locks[kind]:
+            if kind not in self._loaded:
+                self._limit_threads()
+                self._loaded[kind] = load()
+                logger.info("loaded %s of pack %s", kind, self.pack.name)
+            return self._loaded[kind]
+
+    def _limit_threads(self) -> None:
+        if self._settings.compute.threads:
+            import torch
+
+            torch.set_num_threads(self._settings.compute.threads)
+
+    def _visual(self, kind: Kind, *more: object) -> Any:
+        compute = self._settings.compute
+        return backend(kind)(self.location(kind), compute.device, compute.precision, *more)
+
+    def _load_transcriber(self) -> Any:
+        path = self.location("speech")
+        device = devices.choose_device(self._settings.compute.device)
+        if device == "mps":  # Whisper's decoder builds sparse and 64-bit tensors, which Metal does not take
+            device = "cpu"
+        size = path.stat().st_size if path.is_file() else checkpoints.weights_bytes(path)
+        precision = devices.choose_precision(self._settings.compute.precision, device, size)
+        word_times = self._settings.speech.word_times
+        return backend("speech")(path, device=device, precision=precision, word_times=word_times)
+
+    def _load_chat_model(self) -> Any:
+        name = self._settings.chat.language_model
+        if name.startswith(("http://", "https://")):
+            address, _, model = name.partition("#")
+            return backend("server")(address, model)
+        if not name:
+            return self.own_chat_model()
+        compute = self._settings.compute
+        return backend("language")(name, device=compute.device, precision=compute.precision)
+
+
+def backend(kind: str) -> Any:
+    """The class that the table of backends names for this kind."""
+    module, _, name = catalog.BACKENDS[kind].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+State = Literal["here", "missing", "optional"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """One model of one pack for a person to read. ``size_bytes``: what lies here, or about what fetching it takes."""
+
+    pack: str
+    kind: Kind
+    model: str
+    purpose: str
+    licence: str
+    size_bytes: int
+    state: State
+    path: Path | None
+
+    def __str__(self) -> str:
+        size = human_bytes(self.size_bytes) if self.size_bytes else ""
+        state = {"here": "here", "missing": "missing", "optional": "not here (optional)"}[self.state]
+        row = f"{self.pack:9} {self.kind:13} {self.model:40} {size:>8}  {self.licence:11} {state:20} {self.purpose}"
+        return f"{row}\n{'':24}{self.path}" if self.path else row
+
+
+def describe(settings: Settings) -> list[PartState]:
+    """Every model of every pack in the table, and of the folder that the settings name: what, where, how big."""
+    names = list(PACKS)
+    if settings.pack not in ("auto", *names):
+        names.append(settings.pack)
+    return [_state(pack, part) for name in names for pack in [named(settings, name)] for part in pack.parts]
+
+
+def _state(pack: Pack, part: Part) -> PartState:
+    path = pack.location(part.kind)
+    size = part.download_bytes
+    if path is not None:
+        size = path.stat().st_size if path.is_file() else checkpoints.folder_bytes(path)
+    state: State = "here" if path is not None else "missing" if part.required else "optional"
+    model = part.source or f"{pack.name}/{part.kind}"
+    return PartState(pack.name, part.kind, model, part.purpose, part.licence, size, state, path)
+
+
+def human_bytes(count: float) -> str:
+    """The size as people read it, in powers of ten: ``6.2 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit in ("B", "kB") else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("GB ends the loop")
+
+
+def pull(settings: Settings, report: Report, cancelled: Cancelled = never) -> None:
+    """Fetch what the standard pack lacks; the only thing in this project that goes online.
+
+    Raises:
+        ModelUnavailable: no network, or what came is not what was published.
+        LibraryUnusable: not enough room on the disk.
+        Cancelled: stopped; the next call goes on from there.
+    """
+    from assistant.models.pull import pull_pack
+
+    pack = named(settings, "standard")
+    pull_pack(pack, report, cancelled)
+    verify(replace(settings, pack="standard"), report)
+
+
+def verify(settings: Settings, report: Report) -> None:
+    """Check that the weights are whole, are the ones that were published, and load.
+
+    Raises:
+        ModelUnavailable: something is missing or damaged; everything else was checked and reported all the same.
+    """
+    from assistant.models.verify import verify_pack
+
+    names = [settings.pack]
+    if settings.pack == "auto":
+        names = [name for name in PACKS if name == "demo" or named(settings, name).folder.is_dir()]
+    problems = [problem for name in names for problem in verify_pack(named(settings, name), settings, report)]
+    if problems:
+        raise problems[0]
