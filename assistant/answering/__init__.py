@@ -1,0 +1,1 @@
+"""Understanding questions and composing answers from a timeline alone, without a language model."""

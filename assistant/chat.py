@@ -1,0 +1,212 @@
+"""One question about one video: evidence, an answer as it comes, its marks resolved, its claims checked."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from assistant.answering.followups import Exchange
+from assistant.answering.suggestions import suggestions
+from assistant.config import Limits, Settings
+from assistant.conversation import Turned, build_prompt
+from assistant.errors import ModelUnavailable, QuestionUnusable
+from assistant.grounding import check, marks, resolve, says_not_found, tidy_marks
+from assistant.models.extractive import ExtractiveAnswerer
+from assistant.models.seams import Cancelled, ChatModel, GenerationOptions, never
+from assistant.retrieval import Similarity
+from assistant.timeline import Answer, Claim, Timeline
+
+__all__ = ["Similarity", "Turn", "answer", "suggestions", "usable_question"]
+
+logger = logging.getLogger(__name__)
+
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\(([^()]*)\)")
+_BARE_LINK = re.compile(r"\b(?:https?|ftp|file|data|javascript|mailto|www)(?::|\.)\S*", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]{0,400}>")
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|$)", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One finished exchange of a conversation."""
+
+    question: str
+    answer: Answer
+
+
+def answer(
+    question: str,
+    timeline: Timeline,
+    *,
+    history: Sequence[Turn] = (),
+    model: ChatModel | None = None,
+    similarity: Similarity | None = None,
+    settings: Settings,
+    cancelled: Cancelled = never,
+) -> Iterator[str | Answer]:
+    """Pieces of an answer as they come; the last item is the whole, checked `Answer`, which replaces the pieces.
+
+    Where the language model fails, or nothing that it said can be supported, the extractive answerer speaks and a
+    notice says so.
+
+    Args:
+        model: None: the extractive answerer alone.
+        similarity: text -> similarity of each segment's picture, float32 ``[segments]``.
+
+    Raises:
+        QuestionUnusable: empty or too long.
+    """
+    question = usable_question(question, settings.limits)
+    if model is None:
+        yield from _without_model(question, timeline, history, ())
+        return
+    started = time.monotonic()
+    pieces: list[str] = []
+    try:
+        prompt = build_prompt(
+            question,
+            timeline,
+            [_turned(turn) for turn in history],
+            model,
+            evidence_tokens=settings.chat.evidence_tokens,
+            answer_tokens=settings.chat.answer_tokens,
+            similarity=similarity,
+        )
+        options = GenerationOptions(settings.chat.answer_tokens, timeout_seconds=settings.chat.timeout_seconds)
+        quiet = _Thoughtless()
+        for piece in model.stream(prompt.messages, options, cancelled):
+            pieces.append(piece)
+            if shown := quiet.feed(piece):
+                yield shown
+    except ModelUnavailable as error:
+        logger.warning("the language model failed: %s", error.what)
+        notice = f"The language model did not answer ({error}). This answer was put together without it."
+        yield from _without_model(question, timeline, history, (notice,))
+        return
+    logger.info("answered model=%s seconds=%.1f", model.name, time.monotonic() - started)
+    stopped = cancelled()
+    made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings)
+    if made is not None:
+        notices = ("Stopped before the end.",) if stopped else ()
+        yield _noted(made, notices)
+    elif stopped:
+        yield Answer(question, "", found=False, model=model.name, notices=("Stopped before the end.",))
+    else:
+        notice = "Nothing that the language model said could be supported. This answer was put together without it."
+        yield from _without_model(question, timeline, history, (notice,), "".join(pieces))
+
+
+def usable_question(question: str, limits: Limits) -> str:
+    """The question without superfluous white space.
+
+    Raises:
+        QuestionUnusable: empty or too long.
+    """
+    text = " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in question).split())
+    if not any(c.isalnum() for c in text):
+        raise QuestionUnusable("the question is empty", "ask something about the video, such as “What happens in it?”")
+    if len(question) > limits.max_question_characters:
+        raise QuestionUnusable(
+            f"the question has {len(question)} characters, more than {limits.max_question_characters}",
+            "shorten it",
+        )
+    return text
+
+
+def _without_model(
+    question: str, timeline: Timeline, history: Sequence[Turn], notices: tuple[str, ...], draft: str = ""
+) -> Iterator[str | Answer]:
+    answerer = ExtractiveAnswerer()
+    exchanges = [Exchange(turn.question, tuple(c.segment_id for c in turn.answer.citations)) for turn in history]
+    reply = answerer.reply(question, timeline, exchanges)
+    citations, unresolved = resolve(reply.text, timeline)
+    yield reply.text
+    yield Answer(
+        question,
+        reply.text,
+        citations,
+        check(reply.text, timeline),
+        unresolved,
+        found=reply.found,
+        model=answerer.name,
+        notices=notices,
+        draft=clean(draft) if draft else "",
+    )
+
+
+def _checked(
+    question: str, raw: str, timeline: Timeline, shown_ids: frozenset[int], model: str, settings: Settings
+) -> Answer | None:
+    """The model's answer with its verdicts; None where nothing of it can stand."""
+    text = clean(raw)
+    if not text:
+        return None
+    claims = check(text, timeline, shown_ids)
+    if says_not_found(text):
+        return Answer(question, text, (), _refusal_claims(claims), found=False, model=model)
+    _, unresolved = resolve(text, timeline, shown_ids)
+    kept = [claim for claim in claims if claim.verdict in ("supported", "not_checkable") and claim.segment_ids]
+    if not any(claim.verdict == "supported" for claim in kept):
+        return None
+    shown = " ".join(claim.text for claim in kept) if settings.chat.withhold_unsupported else text
+    citations, _ = resolve(shown, timeline, shown_ids)
+    return Answer(question, shown, citations, claims, unresolved, model=model, draft=text if shown != text else "")
+
+
+def _refusal_claims(claims: Sequence[Claim]) -> tuple[Claim, ...]:
+    return tuple(
+        Claim(c.text, "not_checkable", (), c.evidence, "it says that the video does not hold it")
+        if c.verdict == "unsupported"
+        else c
+        for c in claims
+    )
+
+
+def clean(text: str) -> str:
+    """What a language model said, as text alone: no thoughts, links, pictures, markup or control characters."""
+    text = _THOUGHT.sub(" ", text)
+    text = tidy_marks(text)
+    text = _LINK.sub(lambda match: match.group(1), text)
+    text = _TAG.sub(" ", text)
+    text = _BARE_LINK.sub(" ", text)
+    text = re.sub(r"[<>`]", " ", text)
+    text = re.sub(r"^\s*(?:#+|[-*+]|\d+[.)])\s+", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\*\*|__", "", text)
+    text = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
+
+
+class _Thoughtless:
+    """Holds back what a model thinks aloud between ``<think>`` and ``</think>`` while it streams."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._inside = False
+
+    def feed(self, piece: str) -> str:
+        self._held += piece
+        out = ""
+        while self._held:
+            tag = "</think>" if self._inside else "<think>"
+            at = self._held.find(tag)
+            if at >= 0:
+                out += "" if self._inside else self._held[:at]
+                self._held = self._held[at + len(tag) :]
+                self._inside = not self._inside
+                continue
+            keep = next((n for n in range(len(tag) - 1, 0, -1) if self._held.endswith(tag[:n])), 0)
+            ready = self._held[: len(self._held) - keep]
+            self._held = self._held[len(self._held) - keep :]
+            return out + ("" if self._inside else ready)
+        return out
+
+
+def _turned(turn: Turn) -> Turned:
+    return Turned(turn.question, turn.answer.text, marks(turn.answer.text))
+
+
+def _noted(made: Answer, notices: tuple[str, ...]) -> Answer:
+    return replace(made, notices=(*made.notices, *notices)) if notices else made
