@@ -1,0 +1,288 @@
+"""The conversation beside the player: streamed, stoppable, kept per video, every claim with its moment."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from assistant.errors import AssistantError
+from assistant.store import Entry, StoredTurn
+from assistant.timeline import Answer, Claim, Timeline
+from assistant.ui.chrome import tell
+from assistant.ui.services import Services
+from assistant.ui.text import markdown, time_link, with_citations
+
+TICK_SECONDS = 0.1
+HISTORY_TURNS = 6
+ANSWERERS = {"auto": "Best at hand", "extractive": "From the timeline", "llm": "Language model"}
+STOPPED = "Stopped by you."
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A question that waits to be answered in this run; ``turn`` is the one it replaces."""
+
+    question: str
+    turn: int | None = None
+
+
+def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
+    """The whole panel; ``timeline`` is None while the analysis still runs."""
+    with st.container(key="chat"):
+        conversation = _conversation(here, entry)
+        _head(here, entry, conversation)
+        room = st.container(key="chat-scroll", height=460, border=False, autoscroll=True)
+        asked = st.chat_input(
+            "Ask about this video" if timeline else "You can ask when the analysis is finished",
+            key="question",
+            max_chars=here.settings.limits.max_question_characters,
+            submit_mode="stop",
+            disabled=timeline is None,
+        )
+        if timeline is None:
+            room.markdown("Questions can be asked as soon as the analysis is finished. What was found so far is "
+                          "on the lanes already.")
+            return
+        with room:
+            turns = here.assistant.library.chats.turns(conversation) if conversation else []
+            _conversation_so_far(here, timeline, turns)
+            pending = Pending(asked) if asked else st.session_state.pop("pending", None)
+            if pending:
+                _answer(here, entry, timeline, turns, conversation, pending)
+            elif not turns:
+                _suggest(here, entry)
+
+
+def _conversation(here: Services, entry: Entry) -> int | None:
+    """The conversation on show: the one chosen in this visit, else the newest; None where there is none."""
+    chosen = st.session_state.get("conversation", {}).get(entry.sha256, "newest")
+    known = here.assistant.library.chats.conversations(entry.sha256)
+    if chosen == "newest":
+        return known[0].id if known else None
+    return chosen if any(item.id == chosen for item in known) else None
+
+
+def _choose(entry: Entry, conversation: int | None) -> None:
+    st.session_state.setdefault("conversation", {})[entry.sha256] = conversation
+
+
+def _head(here: Services, entry: Entry, conversation: int | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="chat-head"):
+        st.markdown("**Ask this video**", width="stretch")
+        with st.popover("", icon=":material/more_horiz:", help="Conversations and who answers", type="tertiary"):
+            if st.button("New conversation", icon=":material/add:", type="tertiary", disabled=conversation is None):
+                _choose(entry, None)
+                st.rerun()
+            st.segmented_control("Who answers", list(ANSWERERS), format_func=ANSWERERS.__getitem__, default="auto",
+                                 key="answerer", required=True)
+            for item in here.assistant.library.chats.conversations(entry.sha256)[:10]:
+                if item.turns and st.button(markdown(item.title[:60]) or "Untitled", key=f"conversation-{item.id}",
+                                            type="tertiary", disabled=item.id == conversation):
+                    _choose(entry, item.id)
+                    st.rerun()
+    st.caption(_who(here))
+
+
+def _who(here: Services) -> str:
+    """Who speaks, in one line."""
+    answerer = st.session_state.get("answerer") or "auto"
+    if answerer == "auto":
+        answerer = "llm" if here.assistant.models.has_chat_model() else "extractive"
+    says = "a language model on this machine" if answerer == "llm" else "composed from the timeline, no language model"
+    return f"Answers: {says} · {markdown(here.assistant.pack.name)} pack"
+
+
+def _suggest(here: Services, entry: Entry) -> None:
+    st.markdown("Ask anything about what is done, seen or said. For instance:")
+    for number, question in enumerate(here.assistant.suggestions(entry.sha256)[:4]):
+        with st.container(key=f"suggest-{number}"):
+            if st.button(markdown(question), key=f"suggestion-{number}", width="stretch"):
+                st.session_state["pending"] = Pending(question)
+                st.rerun()
+
+
+def _conversation_so_far(here: Services, timeline: Timeline, turns: Sequence[StoredTurn]) -> None:
+    pending = st.session_state.get("pending")
+    for turn in turns:
+        if pending and pending.turn == turn.id:
+            continue
+        if st.session_state.get("editing") == turn.id:
+            _editor(here, turn)
+        else:
+            st.chat_message("user").markdown(markdown(turn.question))
+        with st.chat_message("assistant"):
+            show_answer(turn.answer, timeline)
+            _tools(here, turn)
+
+
+def show_answer(answer: Answer, timeline: Timeline) -> None:
+    """The text with its citations, what the check found, and who spoke."""
+    st.markdown(with_citations(answer.text, timeline) or "No answer.")
+    loose = _uncited(answer)
+    if loose:
+        st.markdown(" ".join(time_link(citation.span, citation.segment_id) for citation in loose))
+    _verdicts(answer, timeline)
+    for notice in answer.notices:
+        st.caption(markdown(notice))
+
+
+def _uncited(answer: Answer) -> list:
+    return [citation for citation in answer.citations if f"[S{citation.segment_id}]" not in answer.text]
+
+
+def _verdicts(answer: Answer, timeline: Timeline) -> None:
+    checkable = [claim for claim in answer.claims if claim.verdict != "not_checkable"]
+    held = [claim for claim in checkable if claim.verdict == "supported"]
+    if answer.unresolved:
+        numbers = ", ".join(str(number) for number in answer.unresolved)
+        st.warning(f"This answer points at segments that do not exist: {numbers}.")
+    if not checkable:
+        return
+    doubtful = [claim for claim in checkable if claim.verdict != "supported"]
+    line = f"{len(held)} of {len(checkable)} statements supported"
+    if not doubtful:
+        st.caption(f":material/check: {line}")
+        return
+    with st.expander(f"{line}: see which are not", icon=":material/rule:"):
+        for claim in doubtful:
+            st.markdown(_doubt(claim, timeline))
+
+
+def _doubt(claim: Claim, timeline: Timeline) -> str:
+    word = "Contradicted" if claim.verdict == "contradicted" else "Not supported"
+    reason = f" ({markdown(claim.reason)})" if claim.reason else ""
+    return f"**{word}:** {with_citations(claim.text, timeline)}{reason}"
+
+
+def _tools(here: Services, turn: StoredTurn) -> None:
+    chats = here.assistant.library.chats
+    with st.container(horizontal=True, key=f"tools-{turn.id}"):
+        rated = st.feedback("thumbs", key=f"rating-{turn.id}", default={"up": 1, "down": 0, None: None}[turn.rating])
+        rating = {1: "up", 0: "down", None: None}[rated]
+        if rating != turn.rating:
+            chats.rate(turn.id, rating)  # type: ignore[arg-type]
+        st.markdown("[Copy](#copy)")
+        if st.button("", icon=":material/refresh:", help="Answer again", key=f"again-{turn.id}", type="tertiary"):
+            st.session_state["pending"] = Pending(turn.question, turn.id)
+            st.rerun()
+        if st.button("", icon=":material/edit:", help="Edit the question", key=f"edit-{turn.id}", type="tertiary"):
+            st.session_state["editing"] = turn.id
+            st.rerun()
+        if turn.partial:
+            st.caption("stopped before its end")
+
+
+def _editor(here: Services, turn: StoredTurn) -> None:
+    with st.form(f"editor-{turn.id}", border=False):
+        question = st.text_area("Your question", turn.question, key=f"edited-{turn.id}", height="content",
+                                max_chars=here.settings.limits.max_question_characters)
+        with st.container(horizontal=True):
+            ask = st.form_submit_button("Ask again", type="primary")
+            leave = st.form_submit_button("Leave it")
+    if ask or leave:
+        st.session_state.pop("editing", None)
+        if ask and question.strip():
+            here.assistant.library.chats.drop_after(turn.id)
+            st.session_state["pending"] = Pending(question.strip(), turn.id)
+        st.rerun()
+
+
+def _answer(
+    here: Services,
+    entry: Entry,
+    timeline: Timeline,
+    turns: Sequence[StoredTurn],
+    conversation: int | None,
+    pending: Pending,
+) -> None:
+    """Stream one answer and keep it, however it ends."""
+    from assistant.chat import Turn
+
+    before = [turn for turn in turns if pending.turn is None or turn.id < pending.turn]
+    history = [Turn(turn.question, turn.answer) for turn in before[-HISTORY_TURNS:]]
+    st.chat_message("user").markdown(markdown(pending.question))
+    with st.chat_message("assistant"):
+        slot = st.empty()
+        slot.markdown("Looking …")
+    stop = threading.Event()
+    text, answer, failure = "", None, None
+    try:
+        pieces = here.assistant.ask(entry.sha256, pending.question, history=history,
+                                    answerer=st.session_state.get("answerer") or "auto", cancelled=stop.is_set)
+        for piece in pumped(pieces, stop):
+            if isinstance(piece, Answer):
+                answer = piece
+            elif isinstance(piece, AssistantError):
+                failure = piece
+            elif piece:
+                text += piece
+            # Each call is also where Streamlit ends this run when Stop was pressed.
+            _show(slot, text, timeline)
+    finally:
+        stop.set()
+        if failure is None:
+            _keep(here, entry, conversation, pending, answer or Answer(pending.question, text, model="", found=False,
+                  notices=(STOPPED,)), partial=answer is None)
+    if failure is not None:
+        slot.empty()
+        tell(failure)
+        return
+    st.rerun()
+
+
+def _show(slot: DeltaGenerator, text: str, timeline: Timeline) -> None:
+    slot.markdown(with_citations(text, timeline, streaming=True) if text else "Looking …")
+
+
+def _keep(
+    here: Services, entry: Entry, conversation: int | None, pending: Pending, answer: Answer, partial: bool
+) -> None:
+    chats = here.assistant.library.chats
+    if pending.turn is not None:
+        chats.replace_turn(pending.turn, pending.question, answer, partial)
+        return
+    if conversation is None:
+        conversation = chats.start(entry.sha256)
+        _choose(entry, conversation)
+    chats.append_turn(conversation, pending.question, answer, partial)
+
+
+def pumped(pieces: Iterator[str | Answer], stop: threading.Event) -> Iterator[str | Answer | AssistantError]:
+    """The pieces as another thread produces them, and "" at least every `TICK_SECONDS`: Stop never has to wait for a model.
+
+    An error that is meant for people comes as the last item.
+    """
+    ready: queue.SimpleQueue[str | Answer | BaseException | None] = queue.SimpleQueue()
+
+    def produce() -> None:
+        try:
+            for piece in pieces:
+                ready.put(piece)
+                if stop.is_set():
+                    break
+            ready.put(None)
+        except BaseException as error:
+            ready.put(error)
+
+    threading.Thread(target=produce, name="answer", daemon=True).start()
+    while True:
+        try:
+            item = ready.get(timeout=TICK_SECONDS)
+        except queue.Empty:
+            yield ""
+            continue
+        if item is None:
+            return
+        if isinstance(item, AssistantError):
+            yield item
+            return
+        if isinstance(item, BaseException):
+            raise item
+        yield item
+
+

@@ -1,0 +1,7 @@
+"""labels page."""
+
+import streamlit as st
+
+
+def page() -> None:
+    st.title("labels")

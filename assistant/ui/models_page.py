@@ -1,0 +1,7 @@
+"""models page."""
+
+import streamlit as st
+
+
+def page() -> None:
+    st.title("models")

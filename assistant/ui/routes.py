@@ -1,0 +1,197 @@
+"""The routes beside the Streamlit page, in the same process: upload, media with ranges, pictures, and small JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from assistant.errors import AssistantError
+from assistant.ui import playback
+from assistant.ui.guard import may_read, may_write
+from assistant.ui.jobs_view import job_view
+from assistant.ui.services import Services, services
+from assistant.ui.shelf_view import shelf_view
+from assistant.ui.uploads import upload
+from assistant.ui.view import desk_view, partial_view
+from assistant.ui.whys import Whys
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PICTURE = re.compile(r"(keyframe|frames)-\d{1,6}\.jpg")
+_WHYS = Whys()
+
+Handler = Callable[[Request, Services], Response]
+
+
+def routes() -> list[BaseRoute]:
+    """What `serve` adds to the app."""
+    return [
+        Route("/api/upload", upload, methods=["PUT"]),
+        Route("/api/shelf", _reads(shelf)),
+        Route("/api/jobs/{job}", _reads(one_job)),
+        Route("/api/jobs/{job}/{action}", _writes(change_job), methods=["POST"]),
+        Route("/api/desk/{sha256}", _reads(desk)),
+        Route("/api/video/{sha256}", _reads(media)),
+        Route("/api/proxy/{sha256}", _writes(make_proxy), methods=["POST"]),
+        Route("/api/picture/{sha256}/{name}", _reads(picture)),
+        Route("/api/why/{sha256}/{segment:int}", _reads(read_why), methods=["GET"]),
+        Route("/api/why/{sha256}/{segment:int}", _writes(start_why), methods=["POST"]),
+        Route("/api/why/{sha256}/{segment:int}", _writes(stop_why), methods=["DELETE"]),
+        Route("/api/correct/{sha256}/{segment:int}", _writes(correct), methods=["POST"]),
+    ]
+
+
+def shelf(_: Request, here: Services) -> Response:
+    """The library and the queue."""
+    return JSONResponse(shelf_view(here), headers={"cache-control": "no-store"})
+
+
+def one_job(request: Request, here: Services) -> Response:
+    job = here.jobs.job(request.path_params["job"])
+    return JSONResponse(job_view(job)) if job is not None else _missing()
+
+
+def change_job(request: Request, here: Services) -> Response:
+    """Cancel a job, or let a stopped one go on."""
+    job_id, action = request.path_params["job"], request.path_params["action"]
+    job = here.jobs.job(job_id)
+    if job is None:
+        return _missing()
+    if action == "cancel":
+        here.jobs.cancel(job_id)
+    elif action == "resume":
+        here.jobs.retry(job_id)
+    else:
+        return _missing()
+    changed = here.jobs.job(job_id)
+    return JSONResponse(job_view(changed) if changed else {})
+
+
+def desk(request: Request, here: Services) -> Response:
+    """What the player's page shows of one video: finished, or as far as its analysis is."""
+    library = here.assistant.library
+    entry = library.entry(_sha256(request))
+    if entry is None:
+        return _missing()
+    jobs = [job for job in here.jobs.jobs() if job.sha256 == entry.sha256]
+    job = next((job for job in jobs if job.state in ("running", "waiting")), jobs[-1] if jobs else None)
+    timeline = library.timeline(entry.sha256)
+    if timeline is not None:
+        fixed: dict[int, dict[str, str]] = {}
+        for correction in library.corrections(entry.sha256):
+            fixed.setdefault(correction.segment_id, {})[correction.kind] = correction.label
+        view = desk_view(timeline, fixed)
+    else:
+        view = partial_view(library.partial(entry.sha256), entry.video.duration_seconds)
+    view |= {
+        "finished": timeline is not None,
+        "job": job_view(job) if job else None,
+        "media": playback.state(here, entry),
+        "frame_rate": entry.video.frame_rate,
+        "has_picture": entry.video.has_picture,
+    }
+    return JSONResponse(view, headers={"cache-control": "no-store"})
+
+
+def media(request: Request, here: Services) -> Response:
+    """The file itself, or its H.264 proxy; ranges are answered with 206."""
+    entry = here.assistant.library.entry(_sha256(request))
+    path = playback.file_to_play(here, entry) if entry else None
+    if path is None:
+        return _missing()
+    return FileResponse(path, media_type=playback.media_type(path), headers={"cache-control": "private, max-age=3600"})
+
+
+def make_proxy(request: Request, here: Services) -> Response:
+    """Begin the proxy of a file that this browser could not play."""
+    entry = here.assistant.library.entry(_sha256(request))
+    if entry is None:
+        return _missing()
+    playback.begin_proxy(here, entry)
+    return JSONResponse(playback.state(here, entry))
+
+
+def picture(request: Request, here: Services) -> Response:
+    name = request.path_params["name"]
+    path = here.assistant.library.picture(_sha256(request), name) if _PICTURE.fullmatch(name) else None
+    if path is None:
+        return _missing()
+    return FileResponse(path, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
+
+
+def read_why(request: Request, _: Services) -> Response:
+    why = _WHYS.get(_sha256(request), request.path_params["segment"], _label(request))
+    return JSONResponse(why.to_json(), headers={"cache-control": "no-store"}) if why else _missing()
+
+
+def start_why(request: Request, here: Services) -> Response:
+    sha256, segment_id = _sha256(request), request.path_params["segment"]
+    if here.assistant.library.entry(sha256) is None:
+        return _missing()
+    return JSONResponse(_WHYS.start(here.assistant, sha256, segment_id, _label(request)).to_json())
+
+
+def stop_why(request: Request, _: Services) -> Response:
+    _WHYS.stop(_sha256(request), request.path_params["segment"], _label(request))
+    return JSONResponse({})
+
+
+def correct(request: Request, here: Services) -> Response:
+    """Keep what the person says is right (``kind``, ``label`` in the query), or withdraw it (no label)."""
+    library, sha256 = here.assistant.library, _sha256(request)
+    timeline = library.timeline(sha256)
+    segment = timeline.segment(request.path_params["segment"]) if timeline else None
+    kind, label = request.query_params.get("kind", ""), _label(request)
+    if segment is None or kind not in ("action", "description"):
+        return _missing()
+    if label:
+        library.correct(sha256, segment, kind, label)
+    else:
+        library.withdraw_correction(sha256, segment.id, kind)
+    return JSONResponse({})
+
+
+def _reads(handler: Handler) -> Callable[[Request], Any]:
+    return _guarded(handler, lambda request, here: may_read(request))
+
+
+def _writes(handler: Handler) -> Callable[[Request], Any]:
+    return _guarded(handler, lambda request, here: may_write(request, here.token))
+
+
+def _guarded(handler: Handler, allowed: Callable[[Request, Services], bool]) -> Callable[[Request], Any]:
+    """The handler in a thread of its own, behind a check, with errors as sentences."""
+
+    def answer(request: Request) -> Response:
+        try:
+            here = services()
+            if not allowed(request, here):
+                return JSONResponse({"what": "This page is out of date", "remedy": "reload it"}, status_code=403)
+            return handler(request, here)
+        except AssistantError as error:
+            return JSONResponse({"what": error.what, "remedy": error.remedy}, status_code=409)
+
+    async def endpoint(request: Request) -> Response:
+        return await anyio.to_thread.run_sync(answer, request)
+
+    return endpoint
+
+
+def _sha256(request: Request) -> str:
+    value = str(request.path_params["sha256"])
+    return value if _SHA256.fullmatch(value) else "0" * 64
+
+
+def _label(request: Request) -> str:
+    return request.query_params.get("label", "").strip()[:200]
+
+
+def _missing() -> Response:
+    return JSONResponse({"what": "This is not in the library", "remedy": "go back to the start"}, status_code=404)
+
+

@@ -1,0 +1,7 @@
+"""search page."""
+
+import streamlit as st
+
+
+def page() -> None:
+    st.title("search")

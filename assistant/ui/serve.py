@@ -1,0 +1,59 @@
+"""``python -m assistant.ui.serve``: the app in the browser, with its routes, in one process."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from assistant.config import ROOT
+
+SCRIPT = ROOT / "streamlit_app.py"
+
+
+def options(host: str, port: int) -> dict[str, Any]:
+    """The settings of Streamlit that this app stands on, whatever a person's own configuration says."""
+    return {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.enableXsrfProtection": True,
+        "server.enableCORS": True,
+        "server.maxUploadSize": 1,
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+    }
+
+
+def build() -> Any:
+    """The ASGI app: Streamlit's page, our routes, and the guard around both."""
+    import streamlit as st
+    from starlette.middleware import Middleware
+
+    from assistant.ui.guard import HostGuard
+    from assistant.ui.routes import routes
+
+    return st.App(SCRIPT, routes=routes(), middleware=[Middleware(HostGuard)])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m assistant.ui.serve", description="Open the app in the browser.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
+    parser.add_argument("--port", type=int, default=8501)
+    parser.add_argument("--home", help="the folder that holds the library")
+    parser.add_argument("--pack", help="auto, demo, standard, or a folder")
+    given = parser.parse_args(arguments)
+    # Read back by `config.load` in this process and in the workers.
+    if given.home:
+        os.environ["ASSISTANT_HOME"] = given.home
+    if given.pack:
+        os.environ["ASSISTANT_PACK"] = given.pack
+    build().run(config=options(given.host, given.port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""settings page."""
+
+import streamlit as st
+
+
+def page() -> None:
+    st.title("settings")

@@ -1,0 +1,74 @@
+"""The first page: one thing to do, and the videos that are there already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import streamlit as st
+
+from assistant.config import ROOT
+from assistant.errors import VideoUnreadable
+from assistant.ui import components
+from assistant.ui.chrome import MODELS, WATCH, go, open_services, told
+from assistant.ui.services import Services
+from assistant.ui.text import markdown
+
+SAMPLE = ROOT / "assistant" / "packs" / "demo" / "sample.mp4"
+
+
+def page() -> None:
+    here = open_services()
+    st.title("What do you want to know about a video?", anchor=False)
+    st.markdown("Drop it here, watch what is found arrive, then ask. Every answer points at its moments.")
+    opened = components.drop(here)
+    if opened:
+        go(WATCH, opened)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if SAMPLE.is_file() and st.button("Try the sample video", icon=":material/play_circle:", key="sample"):
+            _begin(here, SAMPLE, "Sample video.mp4")
+        with st.popover("From a path on this machine", icon=":material/folder_open:"), st.form("path", border=False):
+            given = st.text_input("Path or file:// link", placeholder="/home/me/Videos/lesson.mp4", key="path")
+            if st.form_submit_button("Analyse", type="primary"):
+                with told():
+                    path = local_path(given)
+                    _begin(here, path, path.name)
+    _pack_note(here)
+    st.subheader("Your library", anchor=False)
+    opened = components.shelf(here, key="shelf-main", small=False,
+                              empty="Nothing here yet. Drop a video above, or try the sample.")
+    if opened:
+        go(WATCH, opened)
+
+
+def local_path(given: str) -> Path:
+    """The file that a person named by its path or by a ``file://`` link.
+
+    Raises:
+        VideoUnreadable: nothing was given, an address on the network, or no such file.
+    """
+    text = given.strip().strip('"')
+    parts = urlsplit(text)
+    if parts.scheme in ("http", "https", "ftp"):
+        raise VideoUnreadable("videos are not fetched from the network", "save the file on this machine and drop it above")
+    path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(text).expanduser()
+    if not text or not path.is_file():
+        raise VideoUnreadable("there is no such file on the machine that runs the app", "check the path and its spelling")
+    return path.absolute()
+
+
+def _begin(here: Services, path: Path, name: str) -> None:
+    """Queue the analysis; the library below shows it at once."""
+    with told():
+        job = here.jobs.submit(path, name)
+        st.toast(f"{markdown(name)} is in the queue." if job.state == "waiting" else f"{markdown(name)} has begun.")
+
+
+def _pack_note(here: Services) -> None:
+    with told():
+        pack = here.assistant.pack
+        if pack.name == "demo":
+            with st.container(horizontal=True, vertical_alignment="center", key="pack-note"):
+                st.caption("The demo pack speaks: small models that know coloured shapes in motion and plain English "
+                           "sentences. For real videos, get the standard pack.")
+                st.page_link(MODELS, label="See the packs")

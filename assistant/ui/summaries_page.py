@@ -1,0 +1,7 @@
+"""summaries page."""
+
+import streamlit as st
+
+
+def page() -> None:
+    st.title("summaries")

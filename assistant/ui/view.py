@@ -1,0 +1,99 @@
+"""What the player, its lanes and the segment card show of a timeline, as plain JSON for the page's components."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assistant.timeline import Absence, ActionScore, Description, Segment, Timeline, Utterance
+from assistant.ui.colours import label_colour
+from assistant.ui.text import plain
+
+Json = dict[str, Any]
+
+# Used where a segment carries a flag without a sentence of its own.
+FLAG_SENTENCES = {
+    "none_of_my_labels": "None of the labels fits well here.",
+    "out_of_protocol": "This stretch is too short for the way the model wants to be fed, so take it with care.",
+    "models_disagree": "What is being done and what it looks like do not agree here.",
+    "nothing_changed": "Nothing changed since an earlier segment, so its result is kept.",
+    "uncertain": "The best labels are close to each other.",
+}
+ABSENCE_SENTENCES = {
+    "speech": "No words",
+    "picture": "No picture",
+    "actions": "What is being done is missing",
+    "descriptions": "What it looks like is missing",
+}
+
+
+def desk_view(timeline: Timeline, corrections: Mapping[int, Mapping[str, str]] | None = None) -> Json:
+    """Everything that the desk needs of a finished timeline; texts are plain and are put in place as text only."""
+    fixed = corrections or {}
+    return {
+        "duration": timeline.video.duration_seconds,
+        "segments": [segment_view(segment, fixed.get(segment.id)) for segment in timeline.segments],
+        "shots": [shot.span.start_seconds for shot in timeline.shots],
+        "speech": [[span.start_seconds, span.end_seconds] for span in timeline.speech_spans],
+        "absences": [absence_sentence(absence) for absence in timeline.absences],
+        "suppressed": [
+            {"start": item.span.start_seconds, "text": plain(item.text), "reason": plain(item.reason)}
+            for item in timeline.suppressed
+        ],
+    }
+
+
+def partial_view(segments: Sequence[Segment], duration_seconds: float) -> Json:
+    """The same for an analysis that is still running: the segments that are finished."""
+    return {
+        "duration": duration_seconds,
+        "segments": [segment_view(segment) for segment in segments],
+        "shots": [],
+        "speech": [],
+        "absences": [],
+        "suppressed": [],
+    }
+
+
+def segment_view(segment: Segment, corrections: Mapping[str, str] | None = None) -> Json:
+    """One segment: scores with colours, words, flags as sentences, what the person corrected."""
+    return {
+        "id": segment.id,
+        "start": segment.span.start_seconds,
+        "end": segment.span.end_seconds,
+        "doing": [_score(score) for score in segment.actions],
+        "looks": [_score(score) for score in segment.descriptions],
+        "said": [_words(utterance) for utterance in segment.utterances],
+        "flags": [flag_sentence(segment, flag) for flag in segment.flags],
+        "unsure": "none_of_my_labels" in segment.flags,
+        "keyframe": segment.keyframe_seconds,
+        "frames": list(segment.frame_seconds),
+        "corrected": {kind: plain(label) for kind, label in (corrections or {}).items()},
+    }
+
+
+def flag_sentence(segment: Segment, flag: str) -> str:
+    """Why a segment carries a flag, as a sentence."""
+    note = plain(segment.notes.get(flag, ""))
+    if not note:
+        return FLAG_SENTENCES.get(flag, plain(flag.replace("_", " ")).capitalize() + ".")
+    return note[0].upper() + note[1:] + ("" if note.endswith((".", "!", "?")) else ".")
+
+
+def absence_sentence(absence: Absence) -> str:
+    """What is not there and why, as a sentence."""
+    what = ABSENCE_SENTENCES.get(absence.what, plain(absence.what).capitalize())
+    return f"{what}: {plain(absence.reason).rstrip('.')}."
+
+
+def _score(score: ActionScore | Description) -> Json:
+    return {"label": plain(score.label), "score": round(score.score, 4), "colour": label_colour(score.label)}
+
+
+def _words(utterance: Utterance) -> Json:
+    return {
+        "start": utterance.span.start_seconds,
+        "end": utterance.span.end_seconds,
+        "text": plain(utterance.text),
+        "language": plain(utterance.language),
+    }

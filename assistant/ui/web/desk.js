@@ -1,0 +1,185 @@
+// The player's page in one component: the video, its lanes and the segment card. It fetches what it shows, so that
+// neither a click nor the growing of a timeline runs the page's script.
+
+const KEYS = [["space", "play or pause"], ["← →", "5 seconds back or on"], ["shift ← →  or  , .", "one frame back or on"], ["home end", "to the start or the end"],
+  ["[ ]", "previous or next segment"], ["w", "why this label"], ["/", "to the question"], ["− +", "slower or faster"], ["c m f", "captions, sound, full screen"],
+  ["arrows on a bar", "walk along the lanes, Enter to go there"], ["?", "this list"]];
+
+class Desk {
+  constructor(root, component) {
+    this.component = component;
+    this.view = { segments: [], shots: [], speech: [], absences: [], suppressed: [] };
+    const data = component.data;
+    this.stage = new Stage(this, data);
+    this.lanes = new Lanes(this);
+    this.card = new Card(this);
+    this.status = h("div", { class: "status", role: "status" });
+    this.help = h("div", { class: "help", hidden: true }, h("h3", {}, "Keys"), h("dl", {}, ...KEYS.flatMap(([key, what]) => [h("dt", {}, key), h("dd", {}, what)])));
+    this.top = h("div", { class: "top" }, this.stage.node, this.lanes.node);
+    root.querySelector(".desk").replaceChildren(this.top, this.status, this.help, this.card.node);
+    this.onClick = (event) => this.followLink(event);
+    this.onKey = (event) => this.key(event);
+    document.addEventListener("click", this.onClick, true);
+    document.addEventListener("keydown", this.onKey);
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    document.removeEventListener("click", this.onClick, true);
+    document.removeEventListener("keydown", this.onKey);
+    this.lanes.close();
+    this.stage.close();
+    this.card.why.hide();
+    this.sha = null;
+  }
+
+  update(component) {
+    this.component = component;
+    const data = component.data;
+    this.token = data.token;
+    if (this.sha !== data.sha) {
+      this.sha = data.sha;
+      this.selected = null;
+      this.duration = data.duration;
+      this.hasPicture = data.has_picture;
+      this.stage.shape(data);
+      this.card.drawn = {};
+      if (data.start) this.stage.seek(data.start);
+      this.load();
+    } else if (this.version !== data.version) this.load();
+    this.version = data.version;
+  }
+
+  async load() {
+    const sha = this.sha;
+    clearTimeout(this.timer);
+    let view;
+    try { view = await call(`/api/desk/${sha}`, this.token); } catch (error) {
+      this.say(error.message);
+      this.timer = setTimeout(() => this.load(), 3000);
+      return;
+    }
+    if (sha !== this.sha) return;
+    const finishedNow = this.view.job && this.view.finished === false && view.finished;
+    this.view = view;
+    this.duration = view.duration || this.duration;
+    this.frameRate = view.frame_rate || 25;
+    this.stage.setMedia(sha, view.media);
+    this.lanes.set(view);
+    this.showStatus(view);
+    this.moved();
+    this.card.show(this.segment(this.selected));
+    const running = view.job && ["running", "waiting"].includes(view.job.state);
+    if (running || view.media.making) this.timer = setTimeout(() => this.load(), 1000);
+    if (finishedNow) this.component.setTriggerValue("finished", Date.now());
+  }
+
+  say(sentence) { this.status.replaceChildren(h("p", { class: "flag" }, sentence)); this.status.drawn = {}; }
+
+  waitingText() {
+    if (this.view.finished) return this.view.segments.length ? "Click a bar, or play, to see what is known of that moment." : "Nothing was found in this video.";
+    return "The first segment will appear here in a moment.";
+  }
+
+  showStatus(view) {
+    const job = view.finished && view.job && view.job.state !== "running" ? null : view.job;
+    if (!changed(this.status, "what", [job, view.absences, view.finished])) return;
+    const absences = view.absences.map((sentence) => h("p", { class: "absence" }, sentence));
+    const act = (action) => () => call(`/api/jobs/${job.id}/${action}`, this.token, { method: "POST" }).then(() => this.load(), (error) => this.say(error.message));
+    if (!job) { this.status.replaceChildren(...absences); return; }
+    const running = ["running", "waiting"].includes(job.state);
+    const left = job.seconds_left !== null && job.seconds_left !== undefined ? `, ${duration(job.seconds_left)} left` : "";
+    this.status.replaceChildren(h("div", { class: "progress" }, running ? h("progress", { max: 1, value: job.fraction, "aria-label": "Analysis" }) : null,
+      h("span", {}, running ? `${job.says}, ${percent(job.fraction)}${left}` : `${job.says}${job.what ? `: ${job.what}` : ""}${job.remedy ? `; ${job.remedy}` : ""}.`),
+      h("button", { type: "button", class: "link", onclick: act(running ? "cancel" : "resume") }, running ? "Cancel" : "Go on")), ...absences);
+  }
+
+  segment(id) { return this.view.segments.find((item) => item.id === id); }
+
+  segmentAt(seconds) { return this.view.segments.find((item) => seconds >= item.start - 0.0005 && seconds < item.end - 0.0005) || this.view.segments.filter((item) => item.start <= seconds).pop(); }
+
+  // The playhead moved, by play or by a jump.
+  moved(seconds = this.stage.now) {
+    const words = this.view.segments.length ? this.wordsAt(seconds) : "";
+    this.stage.show(seconds, this.duration, words);
+    this.lanes.move(seconds);
+    if (this.card.pinned) return;
+    const here = this.segmentAt(seconds);
+    if (here && here.id !== this.selected) { this.selected = here.id; this.lanes.later(); this.card.show(here); }
+    if (!here) this.card.show(null);
+  }
+
+  wordsAt(seconds) {
+    const here = this.segmentAt(seconds);
+    if (!here) return "";
+    for (const segment of [here, this.segment(here.id - 1), this.segment(here.id + 1)]) {
+      const words = segment && segment.said.find((item) => seconds >= item.start && seconds < item.end);
+      if (words) return words.text;
+    }
+    return "";
+  }
+
+  go(seconds, segment = null) {
+    const target = segment !== null ? this.segment(segment) : null;
+    if (this.card.pinned && (!target || target.id !== this.selected)) { this.card.why.hide(); this.card.correcting = false; }
+    this.stage.seek(seconds);
+    if (target) {
+      this.selected = target.id;
+      this.card.show(target);
+      this.lanes.later();
+      requestAnimationFrame(() => requestAnimationFrame(() => this.lanes.lightUp(target.id)));
+    }
+  }
+
+  goSegment(id) { const segment = this.segment(id); if (segment) this.go(segment.start, id); }
+
+  // A time anywhere on the page, in a streaming answer too, is a link #t=7.25&s=3.
+  followLink(event) {
+    const link = event.composedPath().find((node) => node.tagName === "A" && (node.getAttribute("href") || "").startsWith("#t="));
+    if (!link || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const target = new URLSearchParams(link.getAttribute("href").slice(1));
+    this.go(Number(target.get("t")) || 0, target.has("s") ? Number(target.get("s")) : null);
+  }
+
+  async cannotPlay() {
+    try { this.stage.setMedia(this.sha, await call(`/api/proxy/${this.sha}`, this.token, { method: "POST" })); } catch (error) { this.say(error.message); return; }
+    this.timer = setTimeout(() => this.load(), 1000);
+  }
+
+  toggleHelp() { this.help.hidden = !this.help.hidden; }
+
+  key(event) {
+    const at = event.composedPath()[0];
+    if (event.ctrlKey || event.metaKey || event.altKey || (at && (/^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) || at.isContentEditable))) return;
+    if (event.key === " " && at && /^(BUTTON|A|SUMMARY)$/.test(at.tagName) && !at.classList.contains("bar")) return;
+    const stage = this.stage, frame = 1 / (this.frameRate || 25), here = this.segment(this.selected);
+    const actions = {
+      " ": () => stage.toggle(), k: () => stage.toggle(),
+      ArrowLeft: () => stage.seek(stage.now - (event.shiftKey ? frame : 5)), ArrowRight: () => stage.seek(stage.now + (event.shiftKey ? frame : 5)),
+      ",": () => stage.seek(stage.now - frame), ".": () => stage.seek(stage.now + frame),
+      Home: () => stage.seek(0), End: () => stage.seek(Math.max(0, this.duration - frame)),
+      "[": () => this.goSegment((this.selected || 2) - 1), "]": () => this.goSegment((this.selected || 0) + 1),
+      w: () => { if (here && here.doing.length && this.view.finished) this.card.why.ask(here); },
+      "-": () => stage.faster(-1), "+": () => stage.faster(1), "=": () => stage.faster(1),
+      c: () => stage.toggleCaptions(), m: () => stage.toggleSound(), f: () => stage.toggleFull(), "?": () => this.toggleHelp(),
+      "/": () => { const field = document.querySelector('[data-testid="stChatInputTextArea"]'); if (field) field.focus(); },
+      Escape: () => { this.help.hidden = true; },
+    };
+    const action = actions[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  }
+}
+
+const desks = new WeakMap();
+
+export default function (component) {
+  const root = component.parentElement;
+  let desk = desks.get(root);
+  if (!desk) { desk = new Desk(root, component); desks.set(root, desk); }
+  desk.update(component);
+  return () => { desk.close(); desks.delete(root); };
+}

@@ -1,0 +1,5 @@
+"""labels."""
+
+from assistant.ui import labels_page
+
+labels_page.page()

@@ -1,0 +1,5 @@
+"""models."""
+
+from assistant.ui import models_page
+
+models_page.page()

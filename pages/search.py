@@ -1,0 +1,5 @@
+"""search."""
+
+from assistant.ui import search_page
+
+search_page.page()

@@ -1,0 +1,5 @@
+"""settings."""
+
+from assistant.ui import settings_page
+
+settings_page.page()

@@ -1,0 +1,5 @@
+"""Where a video comes in."""
+
+from assistant.ui import start
+
+start.page()

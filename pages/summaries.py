@@ -1,0 +1,5 @@
+"""summaries."""
+
+from assistant.ui import summaries_page
+
+summaries_page.page()
