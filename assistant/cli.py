@@ -141,7 +141,7 @@ def _engine(settings: Settings) -> Any:
 
     engine = Assistant(settings)
     if settings.pack == "auto":
-        _say(f"using the {engine.pack.name} pack ({engine.pack.why})")
+        _say(engine.pack.notice)
     return engine
 
 

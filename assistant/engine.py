@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant import chat, exports, pipeline, summaries, video
+from assistant.answering.suggestions import suggestions
 from assistant.config import AnswererName, Settings
 from assistant.errors import UnknownSegment, VideoUnreadable
 from assistant.models.packs import Models, Pack, resolve
 from assistant.models.seams import Cancelled as CancelCheck
 from assistant.models.seams import ChatModel, never
 from assistant.pipeline import Report, Workbench, silent
+from assistant.retrieval import Similarity
 from assistant.store import Library
 from assistant.timeline import Answer, Timeline
 
@@ -126,22 +128,23 @@ class Assistant:
             return None
         return self.models.chat_model()
 
-    def _similarity(self, timeline: Timeline) -> chat.Similarity | None:
+    def _similarity(self, timeline: Timeline) -> Similarity | None:
         """CLIP's similarity of a text to each segment, float32 ``[segments]``, where the describer is at hand."""
         vectors = pipeline.look_vectors(Workbench(self.settings, self.models, self.library), timeline)
         if vectors is None:
             return None
+        known = vectors
 
         def similar(text: str) -> NDArray[np.float32]:
             query = self.models.describer().embed_texts([text])[0]
-            result: NDArray[np.float32] = (vectors @ query).max(axis=1)
+            result: NDArray[np.float32] = (known @ query).max(axis=1)
             return result
 
         return similar
 
     def suggestions(self, sha256: str) -> list[str]:
         """First questions made from this video."""
-        return chat.suggestions(self._required(sha256))
+        return suggestions(self._required(sha256))
 
     def summarize(
         self, sha256: str, *, answerer: AnswererName = "auto", cancelled: CancelCheck = never

@@ -29,7 +29,7 @@ from assistant.models.packs import Models
 from assistant.models.seams import Cancelled as CancelCheck
 from assistant.models.seams import never
 from assistant.sound import SoundSpool
-from assistant.store import Library
+from assistant.store import Library, stage_key
 from assistant.timeline import Absence, Json, Provenance, Segment, Shot, Span, Timeline, Video
 from assistant.video import read
 from assistant.watching import Sight, Watchers, WindowPlan, Windows, watch
@@ -151,7 +151,7 @@ def _keys(bench: Workbench, video: Video) -> _Keys:
     spoken: Json = {"decoder": DECODER_VERSION, "language": settings.speech.language}
     action_model, action_revision = models.identity("actions")
     speech_model, speech_revision = models.identity("speech")
-    key = bench.library.stage_key
+    key = stage_key
     return _Keys(
         key(video.sha256, "sights", action_model, action_revision, fed),
         key(video.sha256, "speech", speech_model, speech_revision, spoken),
@@ -225,7 +225,7 @@ def label_matrix(bench: Workbench) -> NDArray[np.float32]:
     """Unit vectors float32 ``[labels, D]`` of the label list in use, computed once per list and describer."""
     label_set = bench.models.label_set()
     model, revision = bench.models.identity("descriptions")
-    key = bench.library.stage_key(
+    key = stage_key(
         "", "labels", model, revision, {"labels": label_set.labels, "templates": label_set.templates}
     )
     stored = bench.library.load_arrays(key)
@@ -234,6 +234,15 @@ def label_matrix(bench: Workbench) -> NDArray[np.float32]:
     matrix = label_set.matrix(bench.models.describer())
     bench.library.save_arrays(key, {"matrix": matrix})
     return matrix
+
+
+def look_vectors(bench: Workbench, timeline: Timeline) -> NDArray[np.float32] | None:
+    """CLIP vectors of the looked-at frames, float32 ``[segments, frames, D]``, or None where they are not kept."""
+    arrays = bench.library.load_arrays(_keys(bench, timeline.video).sights) if timeline.video.has_picture else None
+    vectors = arrays.get("look_embeddings") if arrays else None
+    if vectors is None or len(vectors) != len(timeline.segments):
+        return None
+    return np.asarray(vectors, dtype=np.float32)
 
 
 def _vocabulary(bench: Workbench, labels: Sequence[str], none_below: float) -> fusion.Vocabulary:

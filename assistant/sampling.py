@@ -24,7 +24,7 @@ def sample_times(span: Span, count: int) -> list[float]:
 
 
 def clip_spans(span: Span, spec: ClipSpec, clips: int) -> list[Span]:
-    """Where ``clips`` clips of one segment lie, each as long as the protocol says, or as the segment if that is shorter.
+    """Where ``clips`` clips of a segment lie, each as long as the protocol says, or as the segment if that is shorter.
 
     One clip lies in the middle; several are spread evenly from the segment's start to its end.
     """

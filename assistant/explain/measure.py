@@ -33,6 +33,7 @@ from assistant.explain.words import in_words, verdict
 from assistant.models.seams import Cancelled as CancelCheck
 from assistant.models.seams import ClipClassifier, never
 from assistant.pipeline import Progress, Report, Workbench, silent
+from assistant.store import stage_key
 from assistant.timeline import ActionScore, Json, Segment, Span, Timeline
 from assistant.video import clip_at
 
@@ -124,7 +125,7 @@ def explain(
     index = model.labels.index(wanted)
     span = segment.span
     fed = {"version": VERSION, "span": [span.start_seconds, span.end_seconds], "frames": list(segment.frame_seconds)}
-    key = bench.library.stage_key(timeline.video.sha256, "explain", model.name, model.revision, fed)
+    key = stage_key(timeline.video.sha256, "explain", model.name, model.revision, fed)
 
     total = float(PASSES)
     passes = Passes(
