@@ -127,8 +127,8 @@ def _judge_said(text: str, segments: Sequence[Seen], quoted: bool) -> Judgement 
     negative = _negative(text)
     missing = [phrase for phrase in phrases if not heard_in(phrase, words)]
     if not phrases:
-        if negative and words and not quoted:
-            return "contradicted", "speech", "something is said there"
+        if negative and not quoted:
+            return ("contradicted", "speech", "something is said there") if words else ("supported", "speech", "")
         return ("supported", "speech", "") if words else ("contradicted", "speech", "nothing is said there")
     if negative and not quoted:
         return ("supported", "speech", "") if missing else ("contradicted", "speech", "it is said there")
@@ -270,6 +270,11 @@ def _negative(text: str) -> bool:
     return any(word in _NEGATIVE and word not in inside for word in tokens(text))
 
 
+# Words of the answerer itself that claim nothing about the video.
+_OWN_WORDS = (
+    "across along toward around against apart away among best beside measure which moments places carried low too high "
+    "fits none known actions whereas more long"
+)
 _LOOSE = frozenset(
-    stem(word) for word in ("across", "along", "toward", "around", "against", "apart", "away", *ORDINALS)
+    stem(word) for word in (*_OWN_WORDS.split(), *ORDINALS)
 )

@@ -17,6 +17,9 @@ _WHEN_ASKS = re.compile(
 )
 _FOLLOWED = re.compile(r"\b(?:is|was|gets) (?P<anchor>.+?) (?P<how>followed|preceded) by\b")
 _REFERRING = re.compile(r"^\W*(?:that|this|it|then|those|these)?\W*$")
+_COLON = re.compile(
+    r"^(?P<anchor>.{3,}?)\s*[:;–—-]\s+(?P<main>(?:and )?what (?:comes?|happens?|is|was|follows?)\b.*\b(?:next|then|after|before)\b.*)$"
+)
 _BETWEEN = re.compile(r"\bbetween (?P<one>.+?) and (?P<two>.+)$")
 
 
@@ -33,6 +36,9 @@ class Clauses:
 
 def split_clauses(text: str) -> Clauses:
     """The clauses of a question in lower case whose times and quotations are taken out."""
+    if match := _COLON.search(text):
+        relation: Literal["after", "before"] = "before" if match.group("main").find("before") >= 0 else "after"
+        return Clauses("what happens", relation, (match.group("anchor"),), near=True)
     text = re.sub(r"\b(?:follows|comes? next after|succeeds)\b", "comes after", text.strip())
     text = re.sub(r"\bprecedes\b|\bleads? up to\b", "comes before", text)
     if re.search(r"\bbefore or after\b|\bafter or before\b", text):

@@ -6,6 +6,7 @@ import re
 from typing import Literal, get_args
 
 Kind = Literal[
+    "modality",
     "sure", "why", "compare", "count", "extreme", "duration", "order", "when", "colour", "shape", "list", "summary",
     "who", "yesno", "choice", "what",
 ]  # fmt: skip
@@ -17,6 +18,11 @@ _INSTANT = (
 )
 # Tried in this order; the first that is found decides.
 _WORDINGS: dict[Kind, tuple[str, ...]] = {
+    "modality": (
+        r"\b(?:said or seen|seen or said|heard or seen|seen or heard|shown or (?:said|mentioned)|(?:said|mentioned) or shown)\b",
+        r"\b(?:seen|shown|visible)\b.*\bor\b.*\bonly\b.*\b(?:talked|spoken|said|mentioned|heard)\b",
+        r"\bonly (?:talked about|spoken of|said|mentioned|heard)\b.*\bor\b.*\b(?:seen|shown|visible)\b",
+    ),
     "sure": (
         r"\bhow (?:sure|certain|confident|reliable)\b",
         r"\bare you (?:sure|certain)\b",
@@ -39,7 +45,7 @@ _WORDINGS: dict[Kind, tuple[str, ...]] = {
         r"\bversus\b",
         r"\bvs\b",
     ),
-    "count": (r"\bhow many\b", r"\bhow often\b", r"\bhow frequently\b", r"\bnumber of\b", r"\bcount\b"),
+    "count": (r"\bhow (?:many|often|frequently)\b", r"\b(?:number|count) of\b", r"^count\b"),
     "extreme": (r"\b(?:longest|shortest|briefest)\b", r"\b(?:most|least) (?:time|of the time)\b"),
     "duration": (r"\bhow long\b", r"\bduration\b", r"\blength of\b", r"\bhow much time\b"),
     "order": (

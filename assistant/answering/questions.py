@@ -108,6 +108,7 @@ def understand(question: str, facts: Facts) -> Asked:
     said = is_about_speech(clauses.main, _has_quote(clauses.main))
     topics, options = _topics(clauses.main, kind, said, quotes)
     anchors = tuple(topic for part in clauses.anchors if (topic := _anchor(part, quotes)) is not None)
+    topics, anchors = _same_thing(clauses, topics, anchors)
     unit = match.group(1) if (match := _UNITS.search(clauses.main)) else ""
     asked = Asked(
         text=question,
@@ -197,6 +198,11 @@ def _take_places(text: str, facts: Facts) -> tuple[str, tuple[int, ...], bool]:
     return text, tuple(dict.fromkeys(ids)), missing
 
 
+_HOW_MANY = re.compile(r"\bhow (?:many|often|frequently)\b|\b(?:the )?(?:total )?(?:number|count) of\b|^count\b")
+_HOW_IT_MOVES = re.compile(r"^how (?:does|do|did|is|are|was|were)\b")
+_MOVES = re.compile(r"\b(?:moves?|moving|moved|behaves?|behaving|animated)\b(?=\W*$)")
+
+
 def _has_quote(clause: str) -> bool:
     return bool(re.search(r"\bquote\d", clause))
 
@@ -211,6 +217,10 @@ def _ordinal(main: str) -> int | None:
 
 def _topics(main: str, kind: Kind, said: bool, quotes: Sequence[str]) -> tuple[tuple[Topic, ...], bool]:
     """The things that the main clause is about, and whether they are alternatives."""
+    if kind == "count":
+        main = _HOW_MANY.sub(" ", main)
+    if _HOW_IT_MOVES.search(main):
+        main = _MOVES.sub(" ", main)
     parts = _CONNECT.split(re.sub(r"\bbefore or after\b|\bafter or before\b|\bbetween\b", " , ", main))
     topics = [topic for part in parts if not (topic := topic_of(part, quotes, said)).empty]
     options = len(topics) > 1 and bool(re.search(r"\bor\b", main))
@@ -276,6 +286,30 @@ def _complete_options(topics: Sequence[Topic]) -> list[Topic]:
         if all(p.stems[0] in colours for p in first.phrases):
             done[0] = replace(first, phrases=(*first.phrases, *(p for p in last if p.stems[0] not in colours)))
     return done
+
+
+def _same_thing(
+    clauses: Clauses, topics: tuple[Topic, ...], anchors: tuple[Topic, ...]
+) -> tuple[tuple[Topic, ...], tuple[Topic, ...]]:
+    """Both clauses with "it" replaced by the thing that the other one names: "what does the bar do after it turns"."""
+    if len(topics) == 1 and len(anchors) == 1:
+        topic, anchor = topics[0], anchors[0]
+        if _IT.search(clauses.anchors[0]) and not _looks_of(anchor):
+            return topics, (replace(anchor, phrases=(*_looks_of(topic), *anchor.phrases)),)
+        if _IT.search(clauses.main) and not _looks_of(topic):
+            return (replace(topic, phrases=(*_looks_of(anchor), *topic.phrases)),), anchors
+    if not topics and len(anchors) == 1 and _IT.search(clauses.main):
+        return (Topic(_looks_of(anchors[0])),) if _looks_of(anchors[0]) else (), anchors
+    return topics, anchors
+
+
+_IT = re.compile(r"\b(?:it|they|he|she|them|him|her)\b")
+
+
+def _looks_of(topic: Topic) -> tuple[Phrase, ...]:
+    """The phrases of a topic that name a thing rather than a deed."""
+    looks = colour_stems() | shape_stems()
+    return tuple(p for p in topic.phrases if set(p.stems) & looks or not p.same)
 
 
 def _anchor(part: str, quotes: Sequence[str]) -> Topic | None:

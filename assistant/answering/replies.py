@@ -45,9 +45,14 @@ def reply(asked: Asked, facts: Facts) -> Reply:
         )
     if not facts.seen:
         return not_found("its timeline holds no segments")
+    if asked.kind == "yesno" and asked.relation in ("before", "after") and asked.topics and asked.anchors:
+        if not asked.said:
+            return _order_check(asked, facts)
     scope = scope_of(asked, facts)
     if scope.missing:
         return not_found(scope.missing)
+    if asked.kind == "modality":
+        return _modality(asked, facts, scope)
     if asked.said:
         from assistant.answering.spoken import reply_said
 
@@ -186,8 +191,6 @@ def _count_units(asked: Asked, facts: Facts, scope: Scope) -> Reply:
 
 
 def _yesno(asked: Asked, facts: Facts, scope: Scope) -> Reply:
-    if asked.relation in ("before", "after") and asked.topics and asked.anchors:
-        return _order_check(asked, facts)
     if len(asked.topics) > 1 and re_then(asked.text):
         return _order_check(
             replace(asked, relation="before", topics=asked.topics[:1], anchors=asked.topics[1:2]), facts
@@ -381,8 +384,26 @@ def _compare(asked: Asked, facts: Facts, scope: Scope) -> Reply:
     return Reply(f"{sentences.capital('; whereas '.join(parts))}.")
 
 
+def _modality(asked: Asked, facts: Facts, scope: Scope) -> Reply:
+    """ "Is it seen, or only talked about?" """
+    topic = Topic(tuple(p for p in asked.topic.phrases if not p.same), asked.topic.quotes)
+    runs = seen_runs(asked, facts, scope, topic) if topic.phrases else ()
+    said = matching_said(replace(topic, said=True), scope.said)
+    seen_text = sentences.listed([sentences.run_sentence(run) for run in runs[:4]])
+    said_text = sentences.listed([sentences.said_sentence(one) for one in said[:4]])
+    if runs and said:
+        return Reply(f"It is seen: {seen_text}. It is said too: {said_text}.")
+    if runs:
+        return Reply(f"It is seen: {seen_text}.")
+    if said:
+        return Reply(f"It is only said: {said_text}.")
+    return not_found(f"\u201c{sentences.echo(topic.name)}\u201d is neither there to see nor to hear")
+
+
 def _why(asked: Asked, facts: Facts, scope: Scope) -> Reply:
     """The scores behind a label; a reason is measured elsewhere, never told here."""
+    if asked.topic.empty and not scope.narrowed:
+        return not_found("the timeline holds scores and no reasons; ask why a label was given")
     runs = seen_runs(asked, facts, scope, asked.topic)
     if not runs:
         return nothing_matches(asked, facts, asked.topic, scope)
@@ -390,7 +411,7 @@ def _why(asked: Asked, facts: Facts, scope: Scope) -> Reply:
     if not any(parts):
         return not_found("no model gave a score there")
     return Reply(
-        f"{' '.join(part for part in parts if part)} \u201cWhy?\u201d beside a segment measures which moments and places "
+        f"{' '.join(part for part in parts if part)} \u201cWhy\u201d beside the segment measures which moments and places "
         f"carried it {sentences.mark(runs[0].ids[:1])}."
     )
 

@@ -20,6 +20,8 @@ def reply_said(asked: Asked, facts: Facts, scope: Scope) -> Reply:
         reason = next((a.reason for a in facts.timeline.absences if a.what == "speech"), "")
         return not_found("no words are said in it" + (f" ({sentences.safe(reason)})" if reason else ""))
     found = tuple(one for topic in asked.topics or (Topic(said=True),) for one in matching_said(topic, scope.said))
+    if not found and scope.seen and not asked.topics and scope.narrowed and asked.kind not in ("yesno", "choice"):
+        return Reply(f"No words are said there {sentences.mark([one.id for one in scope.seen])}.")
     if not found:
         refusal = _nothing_said(asked, scope)
         return replace(refusal, text=f"No. {refusal.text}") if asked.kind in ("yesno", "choice") else refusal

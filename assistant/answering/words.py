@@ -216,7 +216,7 @@ def _strip_suffix(word: str) -> str:
         return word[:-2]
     if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is")):
         return word[:-1]
-    if word.endswith("ing") and _has_vowel(word[:-3]) and len(word) > 5:
+    if word.endswith("ing") and _has_vowel(word[:-3]) and len(word) > 4:
         return word[:-3]
     if word.endswith("ied") and len(word) > 4:
         return word[:-3] + "y"
