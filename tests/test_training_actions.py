@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assistant.errors import InputUnusable
 from assistant.training import clips
 from assistant.training.clips import centred_times, coverage_targets, held_out_clip, training_clip, unknown_clip
 from assistant.training.demo import TRAINERS, train_demo
@@ -86,7 +87,7 @@ def test_the_rate_warms_up_and_dies_down():
 
 
 def test_an_unknown_part_of_the_pack_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="music"):
+    with pytest.raises(InputUnusable, match="music"):
         train_demo(["music"], tmp_path, report=print)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from assistant.config import ROOT
+from assistant.errors import InputUnusable
 
 PACK_FOLDER = ROOT / "assistant" / "packs" / "demo"
 
@@ -29,7 +30,7 @@ TRAINERS: dict[str, tuple[str, str]] = {
 
 def train_demo(
     only: Sequence[str] = (),
-    out: Path = PACK_FOLDER,
+    out: Path | None = None,
     *,
     work: Path | None = None,
     seed: int = 0,
@@ -44,17 +45,17 @@ def train_demo(
 
     Args:
         only: which parts, by name; all of them where empty.
-        out: the pack's folder.
+        out: the pack's folder; default: the one that the project ships.
         work: where checkpoints are kept; default: the user's cache folder.
         steps: how many batches of each; less than the default is for trying out.
         threads: processor cores to use; default: all.
 
     Raises:
-        ValueError: a part that the pack does not have.
+        InputUnusable: a part that nothing here trains.
     """
     unknown = [name for name in only if name not in TRAINERS]
     if unknown:
-        raise ValueError(f"the demo pack has no part {', '.join(unknown)}; there are {', '.join(TRAINERS)}")
+        raise InputUnusable(f"nothing here trains {', '.join(unknown)}", f"name one of {', '.join(TRAINERS)}")
     import torch
 
     torch.set_num_threads(threads or os.cpu_count() or 1)
@@ -64,7 +65,7 @@ def train_demo(
         module, _, function = place.partition(":")
         trainer = cast(Trainer, getattr(importlib.import_module(module), function))
         figures[name] = trainer(
-            out / target, work=(work or default_work()) / name, seed=seed, steps=steps, report=report
+            (out or PACK_FOLDER) / target, work=(work or default_work()) / name, seed=seed, steps=steps, report=report
         )
     return figures
 

@@ -55,6 +55,10 @@ TEMPLATES = (
     "a {} in a video",
     "a {} in front of a background",
     "one can see a {}",
+    "a video frame of a {}",
+    "a still from a film, showing a {}",
+    "a scene with a {}",
+    "there is a {} in the scene",
     # The seven that CLIP's authors found to matter, since people average over them.
     "itap of a {}.",
     "a bad photo of the {}.",
@@ -67,8 +71,10 @@ TEMPLATES = (
 BACKDROP_TEMPLATES = ("a {} background", "a picture with a {} background", "a photo of something on a {} background")
 _CONFIG: dict[str, Any] = {
     "embed_dim": 64,
-    "vision_cfg": {"image_size": SIZE, "layers": 4, "width": 128, "head_width": 32, "patch_size": 8},
-    "text_cfg": {"context_length": 32, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
+    # A list of layers asks for CLIP's residual network. A transformer of this size learnt the colours in 300 steps and
+    # was still guessing at the shapes after 500.
+    "vision_cfg": {"image_size": SIZE, "layers": [2, 2, 2, 1], "width": 16, "head_width": 64},
+    "text_cfg": {"context_length": 32, "vocab_size": 49408, "width": 48, "heads": 2, "layers": 2},
 }
 _PREPROCESS: dict[str, Any] = {
     "size": SIZE,
@@ -289,7 +295,7 @@ def held_out_figures(model: Any, tokenizer: Any, count: int) -> dict[str, float]
     model.eval()
     device = next(model.parameters()).device
     with torch.inference_mode():
-        prompts = ["a photo of a {}", "a {}", "a frame of a video of a {}", "a picture of a {}"]
+        prompts = ["{}", "a photo of a {}", "a picture of a {}", "a video frame of a {}", "a scene with a {}"]
         tokens = [tokenizer([p.format(label) for label in LABELS]).to(device) for p in prompts]
         texts = torch.stack([model.encode_text(t, normalize=True) for t in tokens]).mean(dim=0)
         right = np.zeros(3)
