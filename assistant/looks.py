@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 BLACK_BELOW, WHITE_ABOVE = 14.0, 241.0  # mean level of an empty picture
 EMPTY_DEVIATION = 8.0
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_BLOCK = 4
 
 
 @dataclass(slots=True)
@@ -33,8 +35,7 @@ class Look:
     @classmethod
     def of(cls, seconds: float, pixels: NDArray[np.uint8], before: Look | None) -> Look:
         lowest, highest = _surroundings(pixels, np.minimum), _surroundings(pixels, np.maximum)
-        height, width = pixels.shape[:2]
-        coarse = pixels.reshape(height // 4, 4, width // 4, 4, 3).mean(axis=(1, 3), dtype=np.float32).reshape(-1, 3)
+        coarse = _blocks(pixels)
         luma = coarse @ _LUMA
         brightness = float(luma.mean())
         extreme = brightness < BLACK_BELOW or brightness > WHITE_ABOVE
@@ -55,7 +56,30 @@ def _outside(look: Look, bounds: Look) -> float:
     # Unsigned differences cannot be negative: compare against the clipped value instead of subtracting first.
     inside = np.minimum(np.maximum(look.pixels, bounds.lowest), bounds.highest)
     apart = np.maximum(look.pixels, inside) - np.minimum(look.pixels, inside)
-    return float(apart.mean(dtype=np.float32))
+    # A product with ones is several times faster than a sum over bytes.
+    flat = apart.ravel().astype(np.float32)
+    return float(flat @ _ones(flat.size)) / flat.size
+
+
+def _blocks(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Means of 4 x 4 pixels, float32 ``[blocks, 3]``, as two small matrix products (much faster than `mean` over two axes)."""
+    height, width = pixels.shape[:2]
+    down, across = _pooling(height, width)
+    rows = pixels.reshape(height, width * 3).astype(np.float32)
+    return (down @ rows @ across).reshape(-1, 3)
+
+
+@lru_cache(maxsize=4)
+def _pooling(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Matrices that average rows, and columns of interleaved channels, by blocks."""
+    down = np.kron(np.eye(height // _BLOCK), np.full((1, _BLOCK), 1 / _BLOCK))
+    across = np.kron(np.eye(width // _BLOCK), np.kron(np.full((_BLOCK, 1), 1 / _BLOCK), np.eye(3)))
+    return down.astype(np.float32), across.astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _ones(count: int) -> NDArray[np.float32]:
+    return np.ones(count, dtype=np.float32)
 
 
 def _surroundings(pixels: NDArray[np.uint8], extreme: np.ufunc) -> NDArray[np.uint8]:

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from assistant.looks import Look
 
-LAG_SECONDS = (0.5, 0.8, 1.1, 1.4)
+LAG_SECONDS = (0.7, 1.0, 1.3, 1.7)
 STEP_SECONDS = 0.08
 LEAST_PICTURES = 4
 CHANGED_SHARE = 0.55  # of the picture must differ between the ends ...
 CHANGED_LEVELS = 10.0  # ... by so many levels of 0..255
 MOST_RESIDUAL = 0.25  # of the ends' difference that no mixture of them explains
-MOST_ALIKE = 0.8  # correlation from which the ends show the same scene in another light
-SAME_SECONDS = 0.5  # candidates closer than this are one dissolve
+LEAST_UNEVEN = 0.62  # share of the change that is not the same everywhere: less is a camera that adapts to the light
+PLATEAU_SECONDS = 0.1  # both ends must be seen unmixed for so long: light that changes or a camera that moves never rests
+PLATEAU_SHARE = 0.1
 WAIT_SECONDS = 0.3
 
 
@@ -69,7 +70,7 @@ def _mixture(window: Sequence[Look]) -> _Candidate | None:
     changed = float((np.abs(step).max(axis=1) > CHANGED_LEVELS).mean())
     if changed < CHANGED_SHARE or any(look.is_cut or look.empty for look in window):
         return None
-    if _correlation(first, last) > MOST_ALIKE:
+    if float(np.abs(step - np.median(step)).mean()) < LEAST_UNEVEN * float(np.abs(step).mean()):
         return None
     inner = np.stack([look.coarse for look in window[1:-1]]) - first
     shares = np.tensordot(inner, step, axes=([1, 2], [0, 1])) / float(np.square(step).sum())
@@ -81,16 +82,13 @@ def _mixture(window: Sequence[Look]) -> _Candidate | None:
     # A cut makes one large step; a dissolve many, none backwards.
     if float(steps.min()) < -0.08 or float(steps.max()) > 0.6:
         return None
-    index = int(np.searchsorted(path, 0.5))
+    times = np.array([look.seconds for look in window])
+    begins, ends = times[int(np.argmax(path > PLATEAU_SHARE))], times[len(path) - 1 - int(np.argmax(path[::-1] < 1 - PLATEAU_SHARE))]
+    if begins - times[0] < PLATEAU_SECONDS or times[-1] - ends < PLATEAU_SECONDS:
+        return None
+    index = int(np.argmax(path > 0.5))
     below, above = float(path[index - 1]), float(path[index])
     part = 0.5 if above <= below else (0.5 - below) / (above - below)
-    middle = window[index - 1].seconds + part * (window[index].seconds - window[index - 1].seconds)
+    middle = float(times[index - 1] + part * (times[index] - times[index - 1]))
     return _Candidate(middle, float(np.abs(step).mean()) * (1.0 - float(rest.mean())))
 
-
-def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Correlation of two pictures' brightness over the blocks; 0 where either is flat."""
-    a, b = one.mean(axis=1), other.mean(axis=1)
-    a, b = a - a.mean(), b - b.mean()
-    norm = float(np.sqrt(np.square(a).sum() * np.square(b).sum()))
-    return float((a * b).sum()) / norm if norm > 1e-3 * a.size else 0.0

@@ -19,7 +19,8 @@ from assistant.mixtures import DissolveFinder
 from assistant.timeline import Transition
 
 LEAST_DIFFERENCE = 1.2  # levels of 0..255 that motion does not explain; a slide that changes one line of text has 1.5
-LEAST_RATIO = 3.2  # over the differences around it; cuts have 5 and more, motion and whip pans 2.5 at most
+LEAST_RATIO = 3.6  # over the differences around it; cuts have 5 and more, motion, jerks and whip pans 2.9 at most
+OTHER_CUT_RATIO = 5.0  # a neighbour that stands out like this is another cut, no measure of what goes on here
 QUIET_DIFFERENCE = 0.3  # added to the surroundings: in a still picture the noise of the codec is no yardstick
 LASTING_SHARE = 0.5  # of the difference must remain between all that is before and all that is after
 NEIGHBOUR_SECONDS = 0.27
@@ -32,9 +33,10 @@ DIP_SHARE = 0.4  # of the brightness on both sides, at the bottom of a fade thro
 DIP_SECONDS = 0.6
 DIFFERENT_SCENE = 3.0  # levels between the pictures before and after a fade
 
-_HISTORY_SECONDS = 2.4
+_HISTORY_SECONDS = 2.6
+_FORGET_AT_ONCE = 8  # moving a list costs its length
 # No boundary is told later than this after it happened (but for those that wait for a number of frames or a black end).
-_CERTAIN_AFTER_SECONDS = 1.6
+_CERTAIN_AFTER_SECONDS = 1.9
 _RANK: dict[Transition, int] = {"cut": 0, "fade": 1, "dissolve": 2, "start": 3}
 
 
@@ -126,9 +128,11 @@ class ShotDetector:
         """Drop looks that nothing needs any more."""
         oldest = self._looks[-1].seconds - _HISTORY_SECONDS
         count = 0
+        if self._looks[min(_FORGET_AT_ONCE, len(self._looks) - 1)].seconds >= oldest:
+            return
         while self._looks[count].seconds < oldest and count < min(self._to_judge, self._to_dip) - MOST_NEIGHBOURS - 1:
             count += 1
-        if count >= 8:  # in one go, for moving a list costs its length
+        if count >= _FORGET_AT_ONCE:
             del self._looks[:count]
             self._to_judge -= count
             self._to_dip -= count
@@ -168,8 +172,7 @@ class ShotDetector:
             return False
         earlier, later = list(self._neighbours(index, -1)), list(self._neighbours(index, 1))
         around = sorted((n.change for n in (*earlier, *later) if not n.is_cut), reverse=True)
-        # The largest may be another cut nearby; what goes on all the time shows in the next ones as well.
-        usual = float(np.mean(around[1:4])) if len(around) >= 4 else max(around, default=0.0)
+        usual = _usual(around)
         if look.change < LEAST_RATIO * (usual + QUIET_DIFFERENCE):
             return False
         lasting = LASTING_SHARE * look.change
@@ -182,11 +185,12 @@ class ShotDetector:
     def _is_dip(self, index: int) -> bool:
         """Whether the brightness has its bottom here, between two brighter and different pictures."""
         look, looks = self._looks[index], self._looks
-        if look.empty or look.is_cut:
+        at_bottom = 0 < index < len(looks) - 1 and looks[index - 1].brightness > look.brightness
+        if not at_bottom or look.empty or look.is_cut or looks[index + 1].brightness < look.brightness:
             return False
         left = [n for n in looks[:index] if look.seconds - n.seconds <= DIP_SECONDS]
         right = [n for n in looks[index + 1 :] if n.seconds - look.seconds <= DIP_SECONDS]
-        if not left or not right or min(n.brightness for n in left) <= look.brightness:
+        if min(n.brightness for n in left) <= look.brightness:
             return False
         if min(n.brightness for n in right) < look.brightness or any(n.is_cut or n.empty for n in (*left, *right)):
             return False
@@ -221,3 +225,11 @@ class ShotDetector:
         recent = [n for n in self._looks[:-1] if before.seconds - n.seconds <= 0.5 and not n.empty]
         far = [abs(n.brightness - empty.brightness) for n in recent]
         return bool(far) and abs(before.brightness - empty.brightness) > SUDDEN_SHARE * max(far)
+
+
+def _usual(around: list[float]) -> float:
+    """What goes on here all the time: the mean of the three largest changes, without one that is another cut."""
+    if len(around) < 4:
+        return max(around, default=0.0)
+    rest = sum(around[1:4]) / 3
+    return rest if around[0] >= OTHER_CUT_RATIO * (rest + QUIET_DIFFERENCE) else sum(around[:3]) / 3
