@@ -1,5 +1,5 @@
-"""labels."""
+"""The words that the describer chooses from."""
 
-from assistant.ui import labels_page
+from assistant.ui import labels
 
-labels_page.page()
+labels.page()

@@ -1,5 +1,5 @@
-"""models."""
+"""Which models speak, and what this machine can do."""
 
-from assistant.ui import models_page
+from assistant.ui import models
 
-models_page.page()
+models.page()

@@ -1,5 +1,5 @@
-"""search."""
+"""Find moments in all videos."""
 
-from assistant.ui import search_page
+from assistant.ui import search
 
-search_page.page()
+search.page()

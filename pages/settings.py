@@ -1,5 +1,5 @@
-"""settings."""
+"""What a person can set."""
 
-from assistant.ui import settings_page
+from assistant.ui import settings
 
-settings_page.page()
+settings.page()

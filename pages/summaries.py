@@ -1,5 +1,5 @@
-"""summaries."""
+"""What a video is about, and every export."""
 
-from assistant.ui import summaries_page
+from assistant.ui import summaries
 
-summaries_page.page()
+summaries.page()

@@ -120,7 +120,11 @@ class FakeAssistant:
     settings: Settings
     library: Library
     pause_seconds: float = 0.0
-    pack: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="demo"))
+    pack: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(
+            name="demo", note="small models that know shapes", label_lists=("world",)
+        )
+    )
     models: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(has_chat_model=lambda: False))
 
     def timeline(self, sha256: str) -> Timeline | None:
@@ -151,8 +155,10 @@ class FakeAssistant:
             question,
             said.strip(),
             tuple(Citation(s.id, s.span) for s in cited),
-            (Claim("A red circle moves left [S1].", "supported", (1,)),
-             Claim("And a comet falls [S99].", "unsupported", (), reason="no segment shows a comet")),
+            (
+                Claim("A red circle moves left [S1].", "supported", (1,)),
+                Claim("And a comet falls [S99].", "unsupported", (), reason="no segment shows a comet"),
+            ),
             (99,),
         )
 
@@ -212,7 +218,17 @@ class FakeJobs:
 
 def job_of(number: int = 1, name: str = "talk.mp4", path: Path = Path("talk.mp4"), **values) -> SimpleNamespace:
     job = {
-        "id": f"{number:032x}", "kind": "analyze", "sha256": None, "name": name, "path": path, "state": "waiting",
-        "stage": "", "message": "", "fraction": 0.0, "seconds_left": None, "reason": "", "segments_done": 0,
+        "id": f"{number:032x}",
+        "kind": "analyze",
+        "sha256": None,
+        "name": name,
+        "path": path,
+        "state": "waiting",
+        "stage": "",
+        "message": "",
+        "fraction": 0.0,
+        "seconds_left": None,
+        "reason": "",
+        "segments_done": 0,
     }
     return SimpleNamespace(**(job | values))

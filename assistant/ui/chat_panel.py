@@ -45,8 +45,10 @@ def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
             disabled=timeline is None,
         )
         if timeline is None:
-            room.markdown("Questions can be asked as soon as the analysis is finished. What was found so far is "
-                          "on the lanes already.")
+            room.markdown(
+                "Questions can be asked as soon as the analysis is finished. What was found so far is "
+                "on the lanes already."
+            )
             return
         with room:
             turns = here.assistant.library.chats.turns(conversation) if conversation else []
@@ -78,11 +80,21 @@ def _head(here: Services, entry: Entry, conversation: int | None) -> None:
             if st.button("New conversation", icon=":material/add:", type="tertiary", disabled=conversation is None):
                 _choose(entry, None)
                 st.rerun()
-            st.segmented_control("Who answers", list(ANSWERERS), format_func=ANSWERERS.__getitem__, default="auto",
-                                 key="answerer", required=True)
+            st.segmented_control(
+                "Who answers",
+                list(ANSWERERS),
+                format_func=ANSWERERS.__getitem__,
+                default="auto",
+                key="answerer",
+                required=True,
+            )
             for item in here.assistant.library.chats.conversations(entry.sha256)[:10]:
-                if item.turns and st.button(markdown(item.title[:60]) or "Untitled", key=f"conversation-{item.id}",
-                                            type="tertiary", disabled=item.id == conversation):
+                if item.turns and st.button(
+                    markdown(item.title[:60]) or "Untitled",
+                    key=f"conversation-{item.id}",
+                    type="tertiary",
+                    disabled=item.id == conversation,
+                ):
                     _choose(entry, item.id)
                     st.rerun()
     st.caption(_who(here))
@@ -90,11 +102,13 @@ def _head(here: Services, entry: Entry, conversation: int | None) -> None:
 
 def _who(here: Services) -> str:
     """Who speaks, in one line."""
-    answerer = st.session_state.get("answerer") or "auto"
-    if answerer == "auto":
-        answerer = "llm" if here.assistant.models.has_chat_model() else "extractive"
-    says = "a language model on this machine" if answerer == "llm" else "composed from the timeline, no language model"
-    return f"Answers: {says} · {markdown(here.assistant.pack.name)} pack"
+    try:
+        name, has_model = here.assistant.pack.name, here.assistant.models.has_chat_model()
+    except AssistantError:
+        return "No pack of models is on this machine"
+    answerer = st.session_state.get("answerer") or here.settings.chat.answerer
+    by_model = answerer == "llm" or (answerer == "auto" and has_model)
+    return f"{'A language model answers' if by_model else 'Composed from the timeline'} · {markdown(name)} pack"
 
 
 def _suggest(here: Services, entry: Entry) -> None:
@@ -140,7 +154,7 @@ def _verdicts(answer: Answer, timeline: Timeline) -> None:
     held = [claim for claim in checkable if claim.verdict == "supported"]
     if answer.unresolved:
         numbers = ", ".join(str(number) for number in answer.unresolved)
-        st.warning(f"This answer points at segments that do not exist: {numbers}.")
+        st.caption(f":material/link_off: Points at what does not exist: segment {numbers}")
     if not checkable:
         return
     doubtful = [claim for claim in checkable if claim.verdict != "supported"]
@@ -179,8 +193,13 @@ def _tools(here: Services, turn: StoredTurn) -> None:
 
 def _editor(here: Services, turn: StoredTurn) -> None:
     with st.form(f"editor-{turn.id}", border=False):
-        question = st.text_area("Your question", turn.question, key=f"edited-{turn.id}", height="content",
-                                max_chars=here.settings.limits.max_question_characters)
+        question = st.text_area(
+            "Your question",
+            turn.question,
+            key=f"edited-{turn.id}",
+            height="content",
+            max_chars=here.settings.limits.max_question_characters,
+        )
         with st.container(horizontal=True):
             ask = st.form_submit_button("Ask again", type="primary")
             leave = st.form_submit_button("Leave it")
@@ -212,8 +231,13 @@ def _answer(
     stop = threading.Event()
     text, answer, failure = "", None, None
     try:
-        pieces = here.assistant.ask(entry.sha256, pending.question, history=history,
-                                    answerer=st.session_state.get("answerer") or "auto", cancelled=stop.is_set)
+        pieces = here.assistant.ask(
+            entry.sha256,
+            pending.question,
+            history=history,
+            answerer=st.session_state.get("answerer") or "auto",
+            cancelled=stop.is_set,
+        )
         for piece in pumped(pieces, stop):
             if isinstance(piece, Answer):
                 answer = piece
@@ -226,8 +250,14 @@ def _answer(
     finally:
         stop.set()
         if failure is None:
-            _keep(here, entry, conversation, pending, answer or Answer(pending.question, text, model="", found=False,
-                  notices=(STOPPED,)), partial=answer is None)
+            _keep(
+                here,
+                entry,
+                conversation,
+                pending,
+                answer or Answer(pending.question, text, model="", found=False, notices=(STOPPED,)),
+                partial=answer is None,
+            )
     if failure is not None:
         slot.empty()
         tell(failure)
@@ -284,5 +314,3 @@ def pumped(pieces: Iterator[str | Answer], stop: threading.Event) -> Iterator[st
         if isinstance(item, BaseException):
             raise item
         yield item
-
-

@@ -13,6 +13,7 @@ from assistant.errors import AssistantError
 from assistant.store import Entry
 from assistant.ui import components
 from assistant.ui.services import Services, services
+from assistant.ui.tasks import Task
 from assistant.ui.text import markdown
 
 WEB = Path(__file__).parent / "web"
@@ -43,7 +44,14 @@ def open_services() -> Services:
 
 def tell(error: AssistantError) -> None:
     """Say what happened and the one thing to do."""
-    st.error(f"{markdown(_sentence(error.what))}  \n{markdown(_sentence(error.remedy))}".strip(), icon=":material/info:")
+    st.error(
+        f"{markdown(_sentence(error.what))}  \n{markdown(_sentence(error.remedy))}".strip(), icon=":material/info:"
+    )
+
+
+def tell_failure(task: Task) -> None:
+    """Say why a task has no result."""
+    tell(AssistantError(task.what, task.remedy))
 
 
 @contextmanager
@@ -60,8 +68,14 @@ def sidebar(here: Services) -> None:
     with st.sidebar:
         if st.button("New video", icon=":material/add:", key="new-video", width="stretch"):
             go(START)
-        opened = components.shelf(here, key="shelf-side", small=True, current=chosen(), limit=12,
-                                  empty="Videos that you analyse are kept here.")
+        opened = components.shelf(
+            here,
+            key="shelf-side",
+            small=True,
+            current=chosen(),
+            limit=12,
+            empty="Videos that you analyse are kept here.",
+        )
         if opened:
             go(WATCH, opened)
         st.divider()
@@ -104,6 +118,14 @@ def choose_first(what: str) -> None:
     st.markdown(f"Choose a video on the left to see {what}, or begin with a new one.")
     if st.button("New video", key="empty-new", type="primary"):
         go(START)
+
+
+def pack_name(here: Services) -> str:
+    """The pack that speaks, or "no" where its weights are missing; the Models page says more."""
+    try:
+        return here.assistant.pack.name
+    except AssistantError:
+        return "no"
 
 
 def _sentence(text: str) -> str:

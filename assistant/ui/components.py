@@ -58,7 +58,9 @@ def desk(here: Services, sha256: str, video: Video, version: str, start_seconds:
         st.rerun()
 
 
-def shelf(here: Services, *, key: str, small: bool, current: str | None = None, limit: int = 60, empty: str = "") -> str | None:
+def shelf(
+    here: Services, *, key: str, small: bool, current: str | None = None, limit: int = 60, empty: str = ""
+) -> str | None:
     """The library with the queue; the hash of the video that was just opened, or None."""
     result = _component("shelf")(
         key=key,
@@ -89,5 +91,5 @@ def drop(here: Services, *, key: str = "drop") -> str | None:
 
 def seconds_per_second(here: Services) -> float:
     """How long the analysis of one second of video takes here, from what was measured before."""
-    measured = here.assistant.library.preference(f"speed/{here.assistant.pack.name}")
+    measured = here.assistant.library.preference(f"speed/{here.settings.pack}")
     return float(measured) if measured else UNMEASURED_SECONDS_PER_SECOND

@@ -17,13 +17,12 @@ from assistant.ui.guard import may_read, may_write
 from assistant.ui.jobs_view import job_view
 from assistant.ui.services import Services, services
 from assistant.ui.shelf_view import shelf_view
+from assistant.ui.tasks import TASKS, Task
 from assistant.ui.uploads import upload
 from assistant.ui.view import desk_view, partial_view
-from assistant.ui.whys import Whys
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PICTURE = re.compile(r"(keyframe|frames)-\d{1,6}\.jpg")
-_WHYS = Whys()
 
 Handler = Callable[[Request, Services], Response]
 
@@ -125,20 +124,45 @@ def picture(request: Request, here: Services) -> Response:
 
 
 def read_why(request: Request, _: Services) -> Response:
-    why = _WHYS.get(_sha256(request), request.path_params["segment"], _label(request))
-    return JSONResponse(why.to_json(), headers={"cache-control": "no-store"}) if why else _missing()
+    task = TASKS.get(_why_key(request))
+    return JSONResponse(_why_view(task), headers={"cache-control": "no-store"}) if task else _missing()
 
 
 def start_why(request: Request, here: Services) -> Response:
-    sha256, segment_id = _sha256(request), request.path_params["segment"]
+    """Begin to measure why a label was predicted; the answer says how far that is."""
+    sha256, segment_id, label = _why_key(request)
     if here.assistant.library.entry(sha256) is None:
         return _missing()
-    return JSONResponse(_WHYS.start(here.assistant, sha256, segment_id, _label(request)).to_json())
+
+    def measure(task: Task) -> Any:
+        def report(progress: Any) -> None:
+            task.fraction = progress.done_seconds / progress.total_seconds if progress.total_seconds else None
+            task.message = progress.message
+
+        found = here.assistant.explain(sha256, segment_id, label or None, progress=report, cancelled=task.stop.is_set)
+        return found.to_json()
+
+    return JSONResponse(_why_view(TASKS.start((sha256, segment_id, label), measure)))
 
 
 def stop_why(request: Request, _: Services) -> Response:
-    _WHYS.stop(_sha256(request), request.path_params["segment"], _label(request))
+    TASKS.stop(_why_key(request))
     return JSONResponse({})
+
+
+def _why_key(request: Request) -> tuple[str, int, str]:
+    return _sha256(request), request.path_params["segment"], _label(request)
+
+
+def _why_view(task: Task) -> dict[str, Any]:
+    return {
+        "state": "running" if task.running else "failed" if task.failed else "done",
+        "fraction": task.fraction or 0.0,
+        "message": task.message,
+        "explanation": task.result,
+        "what": task.what,
+        "remedy": task.remedy,
+    }
 
 
 def correct(request: Request, here: Services) -> Response:
@@ -193,5 +217,3 @@ def _label(request: Request) -> str:
 
 def _missing() -> Response:
     return JSONResponse({"what": "This is not in the library", "remedy": "go back to the start"}, status_code=404)
-
-

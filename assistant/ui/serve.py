@@ -32,10 +32,14 @@ def build() -> Any:
     """The ASGI app: Streamlit's page, our routes, and the guard around both."""
     import streamlit as st
     from starlette.middleware import Middleware
+    from streamlit.runtime.pages_manager import PagesManager
 
     from assistant.ui.guard import HostGuard
     from assistant.ui.routes import routes
 
+    # Streamlit takes a folder called pages/ for its older kind of app until st.navigation has run once, and would show
+    # the first visitor of any page but the first a bare script.
+    PagesManager.uses_pages_directory = False
     return st.App(SCRIPT, routes=routes(), middleware=[Middleware(HostGuard)])
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assistant import config
 from assistant.config import Settings
+from assistant.store import Library
+from assistant.worker.wire import merged, settings_from_json, settings_to_json
 
 if TYPE_CHECKING:
     from assistant.engine import Assistant
@@ -25,25 +28,34 @@ class Services:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
 
-_lock = threading.Lock()
+PREFERENCE = "settings"
+
+_lock = threading.RLock()
 _current: list[Services] = []
 
 
 def services() -> Services:
-    """The services of this process, built on first use from the settings of the environment.
+    """The services of this process, built on first use from the environment and from what the person chose before.
 
     Raises:
         LibraryUnusable: the library's folder cannot be used.
     """
     with _lock:
         if not _current:
-            # Here, so that importing this package stays quick.
-            from assistant.engine import Assistant
-            from assistant.jobs import JobQueue
-
-            settings = config.load()
-            _current.append(Services(settings, Assistant(settings), JobQueue(settings)))
+            _current.append(_build(secrets.token_urlsafe(24)))
         return _current[0]
+
+
+def change(here: Services, overrides: Mapping[str, Any]) -> None:
+    """Keep other settings and work with them from now on; a job that was running goes on from its finished stages."""
+    library = here.assistant.library
+    kept = merged(library.preference(PREFERENCE, {}), overrides)
+    settings_from_json(merged(settings_to_json(here.settings), kept))  # a slip shows here, before anything is kept
+    library.set_preference(PREFERENCE, kept)
+    with _lock:
+        here.jobs.close()
+        _current.clear()
+        _current.append(_build(here.token))
 
 
 def install(replacement: Services | None) -> None:
@@ -52,3 +64,14 @@ def install(replacement: Services | None) -> None:
         _current.clear()
         if replacement is not None:
             _current.append(replacement)
+
+
+def _build(token: str) -> Services:
+    # Here, so that importing this package stays quick.
+    from assistant.engine import Assistant
+    from assistant.jobs import JobQueue
+
+    given = config.load()
+    library = Library(given.home)
+    settings = settings_from_json(merged(settings_to_json(given), library.preference(PREFERENCE, {})))
+    return Services(settings, Assistant(settings, library), JobQueue(settings, library=library), token)

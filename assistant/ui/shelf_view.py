@@ -20,8 +20,14 @@ def shelf_view(here: Services) -> dict[str, Any]:
     entries = library.videos()
     known = {entry.sha256 for entry in entries}
     items: list[dict[str, Any]] = [
-        {"sha256": None, "name": shown_name(job.name), "length": "", "picture": None, "ready": False,
-         "job": job_view(job)}
+        {
+            "sha256": None,
+            "name": shown_name(job.name),
+            "length": "",
+            "picture": None,
+            "ready": False,
+            "job": job_view(job),
+        }
         for job in reversed(jobs)
         if job.state in _SHOWN_STATES and (job.sha256 is None or job.sha256 not in known)
     ]

@@ -35,8 +35,9 @@ def page() -> None:
                     _begin(here, path, path.name)
     _pack_note(here)
     st.subheader("Your library", anchor=False)
-    opened = components.shelf(here, key="shelf-main", small=False,
-                              empty="Nothing here yet. Drop a video above, or try the sample.")
+    opened = components.shelf(
+        here, key="shelf-main", small=False, empty="Nothing here yet. Drop a video above, or try the sample."
+    )
     if opened:
         go(WATCH, opened)
 
@@ -50,10 +51,14 @@ def local_path(given: str) -> Path:
     text = given.strip().strip('"')
     parts = urlsplit(text)
     if parts.scheme in ("http", "https", "ftp"):
-        raise VideoUnreadable("videos are not fetched from the network", "save the file on this machine and drop it above")
+        raise VideoUnreadable(
+            "videos are not fetched from the network", "save the file on this machine and drop it above"
+        )
     path = Path(unquote(parts.path)) if parts.scheme == "file" else Path(text).expanduser()
     if not text or not path.is_file():
-        raise VideoUnreadable("there is no such file on the machine that runs the app", "check the path and its spelling")
+        raise VideoUnreadable(
+            "there is no such file on the machine that runs the app", "check the path and its spelling"
+        )
     return path.absolute()
 
 
@@ -65,10 +70,10 @@ def _begin(here: Services, path: Path, name: str) -> None:
 
 
 def _pack_note(here: Services) -> None:
+    """Who speaks, and for what that is no good; or that nobody can, and the way out."""
     with told():
         pack = here.assistant.pack
         if pack.name == "demo":
             with st.container(horizontal=True, vertical_alignment="center", key="pack-note"):
-                st.caption("The demo pack speaks: small models that know coloured shapes in motion and plain English "
-                           "sentences. For real videos, get the standard pack.")
-                st.page_link(MODELS, label="See the packs")
+                st.caption(f"The demo pack speaks: {markdown(pack.note)}.", width="stretch")
+                st.page_link(MODELS, label="Get the standard pack", icon=":material/download:")

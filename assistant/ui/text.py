@@ -36,8 +36,10 @@ def shown_name(name: str, limit: int = 80) -> str:
 
 def markdown(text: str) -> str:
     """Markdown that renders as exactly this text; lines stay lines."""
-    lines = [_BIDI.sub("", "".join(c for c in line if c == "\t" or unicodedata.category(c) != "Cc")) for line in
-             text.replace("\r\n", "\n").split("\n")]
+    lines = [
+        _BIDI.sub("", "".join(c for c in line if c == "\t" or unicodedata.category(c) != "Cc"))
+        for line in text.replace("\r\n", "\n").split("\n")
+    ]
     return "  \n".join(_PUNCTUATION.sub(r"\\\1", _AUTOMATIC.sub(rf"\1{_JOINER}", line)).strip() for line in lines)
 
 
@@ -73,4 +75,4 @@ def _joined(parts: list[str]) -> str:
 
 def _place(number: int, timeline: Timeline) -> str:
     segment = timeline.segment(number)
-    return time_link(segment.span, number) if segment else f"(unresolved: segment {number} does not exist)"
+    return time_link(segment.span, number) if segment else f"(no segment {number})"

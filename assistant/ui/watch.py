@@ -8,7 +8,7 @@ from assistant.store import Entry
 from assistant.timeline import Timeline, clock
 from assistant.ui import components
 from assistant.ui.chat_panel import chat_panel
-from assistant.ui.chrome import choose_first, chosen, open_services, told
+from assistant.ui.chrome import choose_first, chosen, open_services, pack_name, told
 from assistant.ui.services import Services
 from assistant.ui.text import markdown, shown_name
 
@@ -51,7 +51,7 @@ def _head(here: Services, entry: Entry, timeline: Timeline | None) -> None:
     about = [clock(video.duration_seconds)]
     if video.has_picture:
         about.append(f"{min(video.width, video.height)}p")
-    about.append(f"{markdown(timeline.provenance.pack if timeline else here.assistant.pack.name)} pack")
+    about.append(f"{markdown(timeline.provenance.pack if timeline else pack_name(here))} pack")
     with st.container(horizontal=True, key="watch-head"):
         st.markdown(f"### {markdown(shown_name(entry.name))}", anchors=False, width="content")
         st.caption(" · ".join(about), width="content")

@@ -1,0 +1,111 @@
+"""The label lists that the describer chooses from: pick, edit, add; only the descriptions are computed again."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import streamlit as st
+
+from assistant.errors import AssistantError, LibraryUnusable, PromptInvalid
+from assistant.models import labels
+from assistant.ui.chrome import chosen_entry, open_services, tell, told
+from assistant.ui.services import Services, change
+from assistant.ui.text import markdown, shown_name
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
+
+
+def page() -> None:
+    here = open_services()
+    st.title("Labels", anchor=False)
+    st.markdown(
+        "“Looks” always chooses from a list, so a list needs a label that fits. Edit the lists or add your own; "
+        "a video then only has its descriptions computed again."
+    )
+    names = labels.available()
+    with told():
+        _in_use(here, names)
+        _edit(names)
+        _add(names)
+        _again(here)
+
+
+def _in_use(here: Services, names: list[str]) -> None:
+    chosen = [n for n in here.settings.descriptions.label_lists or here.assistant.pack.label_lists if n in names]
+    picked = st.multiselect("Lists in use", names, default=chosen, key="lists")
+    if sorted(picked) != sorted(chosen) and st.button(
+        "Use these", type="primary", disabled=not picked, key="use-lists"
+    ):
+        change(here, {"descriptions": {"label_lists": picked}})
+        st.rerun()
+
+
+def _edit(names: list[str]) -> None:
+    name = st.selectbox("Edit a list", names, key="list")
+    if name is None:
+        return
+    path = labels.LABELS_FOLDER / f"{name}.txt"
+    text = path.read_text(encoding="utf-8")
+    edited = st.text_area("One label a line; lines that begin with # are notes", text, height=320, key=f"text-{name}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Save the list", disabled=edited == text, type="primary", key="save-list"):
+            _save(path, edited)
+            st.toast("Saved.")
+            st.rerun()
+        count = sum(1 for line in edited.splitlines() if line.strip() and not line.startswith("#"))
+        st.caption(f"{count} labels" + (" · changed, not saved" if edited != text else ""))
+
+
+def _add(names: list[str]) -> None:
+    with st.expander("Add a list of your own", icon=":material/add:"), st.form("new-list", border=False):
+        name = st.text_input("Name", placeholder="kitchen", max_chars=41).strip().lower()
+        text = st.text_area("Labels, one a line", placeholder="a pan on the stove\nan empty table", height=160)
+        if st.form_submit_button("Add it"):
+            try:
+                if not _NAME.fullmatch(name) or name in names:
+                    raise PromptInvalid(
+                        "this name is taken or holds other signs than letters, digits, - and _", "choose another name"
+                    )
+                _save(labels.LABELS_FOLDER / f"{name}.txt", text)
+            except AssistantError as error:
+                tell(error)
+            else:
+                st.session_state["list"] = name
+                st.rerun()
+
+
+def _save(path: Path, text: str) -> None:
+    """Write a list, checked first; what was there comes back where the new text cannot be used.
+
+    Raises:
+        PromptInvalid: fewer than two labels, one twice, signs that are no text.
+        LibraryUnusable: the file cannot be written.
+    """
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    try:
+        path.write_text(text.replace("\r\n", "\n").rstrip("\n") + "\n", encoding="utf-8")
+    except OSError as error:
+        raise LibraryUnusable(
+            f"{path.name} cannot be written ({error.strerror})", "make the folder writable"
+        ) from error
+    try:
+        labels.read_labels(path.stem)
+    except PromptInvalid:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(before, encoding="utf-8")
+        raise
+
+
+def _again(here: Services) -> None:
+    entry = chosen_entry(here)
+    if entry is None or not entry.has_timeline:
+        return
+    st.divider()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Describe **{markdown(shown_name(entry.name))}** with the lists as they are now:")
+        if st.button("Describe it again", icon=":material/refresh:", key="describe-again"):
+            job = here.jobs.submit(entry.path, entry.name)
+            st.toast(f"{'Queued' if job.state == 'waiting' else 'Begun'}; actions and words are kept as they are.")

@@ -1,7 +1,0 @@
-"""labels page."""
-
-import streamlit as st
-
-
-def page() -> None:
-    st.title("labels")

@@ -1,7 +1,0 @@
-"""models page."""
-
-import streamlit as st
-
-
-def page() -> None:
-    st.title("models")

@@ -1,7 +1,0 @@
-"""search page."""
-
-import streamlit as st
-
-
-def page() -> None:
-    st.title("search")

@@ -1,0 +1,91 @@
+"""Everything that a person can set, in one form."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from assistant.models.device import DEVICES, PRECISIONS
+from assistant.ui.chrome import open_services, told
+from assistant.ui.services import Services, change
+
+LANGUAGES = {
+    "": "Detected", "en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian",
+    "pt": "Portuguese", "nl": "Dutch", "pl": "Polish", "ru": "Russian", "uk": "Ukrainian", "tr": "Turkish",
+    "ar": "Arabic", "hi": "Hindi", "zh": "Chinese", "ja": "Japanese", "ko": "Korean",
+}  # fmt: skip
+ANSWERERS = {"auto": "Best at hand", "extractive": "From the timeline", "llm": "Language model"}
+
+
+def page() -> None:
+    here = open_services()
+    st.title("Settings", anchor=False)
+    st.caption("They hold from now on, for new analyses and answers. Finished stages that they do not touch are kept.")
+    with told():
+        _form(here)
+    st.subheader("Library", anchor=False)
+    st.caption("Videos, timelines and conversations lie here, and nowhere else:")
+    st.code(str(here.settings.home), language=None)
+
+
+def _form(here: Services) -> None:
+    now = here.settings
+    with st.form("settings"):
+        left, right = st.columns(2, gap="medium")
+        with left:
+            language = st.selectbox(
+                "Language that is spoken",
+                list(LANGUAGES),
+                format_func=LANGUAGES.__getitem__,
+                index=_at(list(LANGUAGES), now.speech.language or ""),
+                key="set-language",
+            )
+            answerer = st.selectbox(
+                "Who answers",
+                list(ANSWERERS),
+                format_func=ANSWERERS.__getitem__,
+                index=_at(list(ANSWERERS), now.chat.answerer),
+                key="set-answerer",
+            )
+            model = st.text_input(
+                "Language model",
+                now.chat.language_model,
+                key="set-model",
+                placeholder="the pack's own",
+                help="A name of the hub's cache, a folder, or an address "
+                "on this machine with the model's name behind #",
+            )
+            withhold = st.toggle(
+                "Leave out statements that the video does not support",
+                now.chat.withhold_unsupported,
+                key="set-withhold",
+            )
+        with right:
+            device = st.selectbox("Compute on", DEVICES, index=_at(list(DEVICES), now.compute.device), key="set-device")
+            precision = st.selectbox(
+                "Precision", PRECISIONS, index=_at(list(PRECISIONS), now.compute.precision), key="set-precision"
+            )
+            clips = st.number_input(
+                "Clips of each segment",
+                1,
+                8,
+                now.actions.clips,
+                key="set-clips",
+                help="More clips are slower and steadier.",
+            )
+            views = st.number_input("Views of each clip", 1, 3, now.actions.views, key="set-views")
+        if st.form_submit_button("Keep", type="primary"):
+            change(
+                here,
+                {
+                    "speech": {"language": language or None},
+                    "chat": {"answerer": answerer, "language_model": model.strip(), "withhold_unsupported": withhold},
+                    "compute": {"device": device, "precision": precision},
+                    "actions": {"clips": int(clips), "views": int(views)},
+                },
+            )
+            st.toast("Kept.")
+            st.rerun()
+
+
+def _at(names: list[str], name: str) -> int:
+    return names.index(name) if name in names else 0

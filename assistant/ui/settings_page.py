@@ -1,7 +1,0 @@
-"""settings page."""
-
-import streamlit as st
-
-
-def page() -> None:
-    st.title("settings")

@@ -1,7 +1,0 @@
-"""summaries page."""
-
-import streamlit as st
-
-
-def page() -> None:
-    st.title("summaries")
