@@ -21,7 +21,7 @@ SAMPLE_RATE_HZ = 16_000
 WINDOW_SAMPLES = 512  # the model gives one probability for each 32 ms
 CONTEXT_SAMPLES = 64  # the end of the window before, which the model sees in front of each window
 REFLECTED_SAMPLES = 64
-BLOCK_WINDOWS = 512  # about 16 s: what is held at once, however long the stream
+BLOCK_SAMPLES = 512 * WINDOW_SAMPLES  # about 16 s: what is held at once, however long the stream
 BINS = 129
 
 
@@ -53,7 +53,8 @@ class SileroVoiceDetector:
 
     def reset(self) -> None:
         """Forget the stream, ready for another one."""
-        self._rest = np.zeros(0, np.float32)
+        self._waiting: list[NDArray[np.float32]] = []
+        self._waiting_count = 0
         self._count = 0
         self._probabilities: list[NDArray[np.float32]] = []
         self._network.reset()
@@ -61,24 +62,29 @@ class SileroVoiceDetector:
     def feed(self, samples: NDArray[np.float32]) -> None:
         """Take the next block of mono float32 at 16 kHz, of any length."""
         self._count += len(samples)
-        waiting = np.concatenate([self._rest, np.asarray(samples, np.float32)])
-        whole = len(waiting) // WINDOW_SAMPLES * WINDOW_SAMPLES
-        for first in range(0, whole, BLOCK_WINDOWS * WINDOW_SAMPLES):
-            block = waiting[first : min(whole, first + BLOCK_WINDOWS * WINDOW_SAMPLES)]
-            self._probabilities.append(self._network(block.reshape(-1, WINDOW_SAMPLES)))
-        self._rest = waiting[whole:].copy()
+        self._waiting.append(np.array(samples, np.float32))
+        self._waiting_count += len(samples)
+        if self._waiting_count >= BLOCK_SAMPLES:
+            waiting = np.concatenate(self._waiting)
+            whole = len(waiting) // BLOCK_SAMPLES * BLOCK_SAMPLES
+            self._run(waiting[:whole])
+            self._waiting, self._waiting_count = [waiting[whole:].copy()], len(waiting) - whole
 
     def finish(self) -> list[Span]:
         """The voiced spans of all that was fed, in order, on the stream's clock (0 = first sample).
 
         The detector is then ready for another stream.
         """
-        if len(self._rest):
-            last = np.pad(self._rest, (0, WINDOW_SAMPLES - len(self._rest)))
-            self._probabilities.append(self._network(last[None]))
+        rest = np.concatenate([np.zeros(0, np.float32), *self._waiting])
+        self._run(np.pad(rest, (0, -len(rest) % WINDOW_SAMPLES)))
         found = voiced_spans(np.concatenate([np.zeros(0, np.float32), *self._probabilities]), self._count, self.rules)
         self.reset()
         return found
+
+    def _run(self, samples: NDArray[np.float32]) -> None:
+        for first in range(0, len(samples), BLOCK_SAMPLES):
+            block = samples[first : first + BLOCK_SAMPLES]
+            self._probabilities.append(self._network(block.reshape(-1, WINDOW_SAMPLES)))
 
     def detect(self, samples: NDArray[np.float32]) -> list[Span]:
         """The voiced spans of one whole recording, mono float32 ``[N]`` at 16 kHz."""
@@ -116,9 +122,9 @@ def voiced_spans(probabilities: NDArray[np.float32], count: int, rules: VoiceRul
         after = kept[place + 1][0] if place + 1 < len(kept) else end_seconds
         room_before = a - before if not place else (a - before) / 2
         room_after = after - b if place + 1 == len(kept) else (after - b) / 2
-        spans.append(
-            Span(a - min(rules.padding_seconds, room_before), min(end_seconds, b + min(rules.padding_seconds, room_after)))
-        )
+        start_padded = a - min(rules.padding_seconds, room_before)
+        end_padded = min(end_seconds, b + min(rules.padding_seconds, room_after))
+        spans.append(Span(start_padded, end_padded))
     return spans
 
 
@@ -141,10 +147,8 @@ class _Network:
             names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             self._lstm.load_state_dict({f"{name}_l0": weights[f"_model.decoder.rnn.{name}"] for name in names})
             self._fourier: torch.Tensor = weights["_model.stft.forward_basis_buffer"]
-            self._convolutions = [
-                (weights[f"_model.encoder.{layer}.reparam_conv.weight"], weights[f"_model.encoder.{layer}.reparam_conv.bias"])
-                for layer in range(4)
-            ]
+            layers = [f"_model.encoder.{layer}.reparam_conv" for layer in range(4)]
+            self._convolutions = [(weights[f"{layer}.weight"], weights[f"{layer}.bias"]) for layer in layers]
             self._last = (weights["_model.decoder.decoder.2.weight"], weights["_model.decoder.decoder.2.bias"])
         except (OSError, KeyError, RuntimeError, ValueError) as error:
             raise ModelUnavailable(
