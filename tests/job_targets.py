@@ -52,7 +52,9 @@ class ScriptTarget:
             segments.append(self.segment(sha256, number, script, request))
             if cancelled() and not script.get("deaf"):
                 raise Cancelled
-            progress = Progress("decode", float(number), float(script["segments"]), segment=segments[-1])
+            progress = Progress(
+                script.get("stage", "decode"), float(number), float(script["segments"]), segment=segments[-1]
+            )
             saver.take(progress.segment)
             report(progress)
             time.sleep(script.get("pause", 0.0))
@@ -92,7 +94,7 @@ class ScriptTarget:
             case "memory":
                 raise MemoryError
             case "eat":
-                self.eaten = np.ones(1 << 27)  # 1 GiB
+                self.eaten = np.ones(20_000_000)  # 160 MB
                 time.sleep(3600)
             case "print":
                 os.write(1, b"noise from a library\n")

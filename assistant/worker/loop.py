@@ -68,6 +68,7 @@ class Worker:
     def _listen(self, commands: Iterator[Json]) -> None:
         for command in commands:
             if command["command"] == "run":
+                self._cancelled.discard(command["id"])  # a job that was cancelled may be asked for again
                 self._inbox.put(
                     Request(
                         command["id"],
