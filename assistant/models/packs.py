@@ -107,9 +107,8 @@ class Models:
         Raises:
             ModelUnavailable: the pack has none.
         """
-        compute = self._settings.compute
-        model = backend("language")(self.location("language"), device=compute.device, precision=compute.precision)
-        return cast(ChatModel, model)
+        path, compute = self.location("language"), self._settings.compute
+        return cast(ChatModel, backend("language")(path, device=compute.device, precision=compute.precision))
 
     def has_chat_model(self) -> bool:
         """Whether a language model answers unless told otherwise: the settings name one, or the pack wants its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,6 +81,13 @@ def protocol_of(name: str, folder: Path, config: Mapping[str, Any]) -> Protocol:
     if not (0.05 <= protocol.frames_per_second <= 240 and 0.0 <= protocol.none_below < 1.0):
         raise checkpoints.damaged(folder, f"{SPEC_FILE} asks for {protocol}")
     return protocol
+
+
+def published_spec(name: str) -> ClipSpec:
+    """How one of the published probes wants to be fed, from its name alone; a `KeyError` for any other name."""
+    own = name.rsplit("/", 1)[-1]
+    frames, size = re.findall(r"fpc(\d+)-(\d+)", own)[0] if own in PUBLISHED else ("0", "0")
+    return ClipSpec(int(frames), PUBLISHED[own].frames_per_second, int(size))
 
 
 def clip_spec(name: str | os.PathLike[str]) -> ClipSpec:
