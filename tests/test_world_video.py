@@ -9,6 +9,7 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from assistant.errors import InputUnusable, LibraryUnusable
 from assistant.timeline import Timeline
@@ -290,3 +291,15 @@ def test_the_noisy_timeline_errs_at_its_rates_and_still_covers_the_video(truths)
             event = max(truth.events, key=lambda event, span=segment.span: event.span.overlap_seconds(span))
             wrong, total = wrong + (segment.action.label != event.action), total + 1
     assert 0.15 < wrong / total < 0.45
+
+
+def test_the_sample_video_is_small_has_speech_and_is_what_its_truth_says():
+    folder = ROOT / "assistant" / "packs" / "demo"
+    truth = read_truth(folder / "sample.truth.json")
+    assert (folder / "sample.mp4").stat().st_size <= 1_000_000
+    assert sum(event.speech is not None for event in truth.events) >= 5
+    assert 100_000 <= truth.seed < 200_000
+    with av.open(str(folder / "sample.mp4")) as container:
+        assert container.duration / av.time_base == pytest.approx(truth.duration_seconds, abs=0.1)
+        assert (container.streams.video[0].width, container.streams.video[0].height) == (truth.width, truth.height)
+        assert container.streams.audio[0].codec_context.name == "aac"
