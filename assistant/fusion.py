@@ -121,7 +121,7 @@ def _best(
     labels: Sequence[str],
     kept: int,
     model: str,
-) -> tuple:  # type: ignore[type-arg]
+) -> tuple:
     if scores is None:
         return ()
     order = np.argsort(-scores, kind="stable")[:kept]

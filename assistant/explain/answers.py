@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from assistant.timeline import Answer, EvidenceKind, Json, Timeline
+from assistant.timeline import Answer, EvidenceKind, Json, Segment, Timeline
 
 KINDS: tuple[EvidenceKind, ...] = ("speech", "actions", "descriptions")
 
@@ -41,9 +41,12 @@ def explain_answer(answer: Answer, timeline: Timeline, ask: Callable[[str, Timel
 
 def without(timeline: Timeline, kind: EvidenceKind) -> Timeline:
     """The timeline as if one kind of model had not run."""
-    field = {"speech": "utterances", "actions": "actions", "descriptions": "descriptions"}[kind]
-    segments = tuple(replace(segment, **{field: ()}) for segment in timeline.segments)
-    return replace(timeline, segments=segments)
+    def bare(segment: Segment) -> Segment:
+        if kind == "speech":
+            return replace(segment, utterances=())
+        return replace(segment, actions=()) if kind == "actions" else replace(segment, descriptions=())
+
+    return replace(timeline, segments=tuple(bare(segment) for segment in timeline.segments))
 
 
 def _core(answer: Answer) -> tuple[bool, str, tuple[int, ...]]:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +119,7 @@ def explain(
     path = Path(timeline.video.path)
     if not path.is_file():
         raise VideoUnreadable(f"{path.name} is no longer where it was", "put the file back, or analyse it again")
-    model = bench.models.recognizer()
+    model = cast(ClipClassifier, bench.models.recognizer())
     wanted = label or segment.action.label
     if wanted not in model.labels:
         raise UnknownSegment(f"the recogniser has no label {wanted!r}", f"choose one of its {len(model.labels)} labels")
