@@ -21,10 +21,13 @@ from assistant.models.seams import ChatModel, never
 from assistant.pipeline import Report, Workbench, silent
 from assistant.retrieval import Similarity
 from assistant.store import Library
-from assistant.timeline import Answer, Timeline
+from assistant.timeline import Answer, Segment, Timeline
 
 if TYPE_CHECKING:
-    from assistant.explain import Explanation
+    from assistant.explain import AnswerExplanation, Explanation, LooksExplanation
+
+# What the library keeps of a video beside its timeline, and under which name.
+SUMMARY, LATEST, WHY = "summary", "latest", "why"
 
 
 class Assistant:
@@ -150,9 +153,11 @@ class Assistant:
         self, sha256: str, *, answerer: AnswererName = "auto", cancelled: CancelCheck = never
     ) -> summaries.Summary:
         """A summary of each segment, of chapters, and of the whole; every sentence cited and checked."""
-        return summaries.summarize(
+        summary = summaries.summarize(
             self._required(sha256), model=self._chat_model(answerer), settings=self.settings, cancelled=cancelled
         )
+        self.library.save_document(sha256, SUMMARY, LATEST, summary.to_json())
+        return summary
 
     def explain(
         self,
@@ -172,11 +177,44 @@ class Assistant:
         from assistant import explain
 
         timeline = self._required(sha256)
-        segment = timeline.segment(segment_id)
-        if segment is None:
-            raise UnknownSegment(f"there is no segment {segment_id}", f"choose one from 1 to {len(timeline.segments)}")
+        segment = _segment(timeline, segment_id)
+        wanted = label or (segment.action.label if segment.action else "")
+        key = f"{segment_id} {wanted}"
+        stored = self.library.document(sha256, WHY, key)
+        if stored is not None:
+            return explain.Explanation.from_json(stored)
         bench = Workbench(self.settings, self.models, self.library)
-        return explain.explain(bench, timeline, segment, label, progress, cancelled)
+        explanation = explain.explain(bench, timeline, segment, label, progress, cancelled)
+        self.library.save_document(sha256, WHY, key, explanation.to_json())
+        return explanation
+
+    def explain_looks(self, sha256: str, segment_id: int) -> LooksExplanation:
+        """Which frame, and which word of the label, carry the description of a segment.
+
+        Raises:
+            UnknownSegment: no such segment, or one without a description.
+        """
+        from assistant import explain
+
+        timeline = self._required(sha256)
+        segment = _segment(timeline, segment_id)
+        vectors = pipeline.look_vectors(Workbench(self.settings, self.models, self.library), timeline)
+        if vectors is None:
+            raise UnknownSegment(f"segment {segment_id} has no description to explain", "choose one with a picture")
+        return explain.explain_looks(segment, vectors[segment_id - 1], self.models.describer())
+
+    def explain_answer(self, sha256: str, answer: Answer) -> AnswerExplanation:
+        """Which kind of evidence an answer rests on: it is asked again without each."""
+        from assistant import explain
+
+        model = None if answer.model == "extractive" else self._chat_model("llm")
+
+        def ask(question: str, timeline: Timeline) -> Answer:
+            pieces = list(chat.answer(question, timeline, model=model, settings=self.settings))
+            assert isinstance(pieces[-1], Answer)
+            return pieces[-1]
+
+        return explain.explain_answer(answer, self._required(sha256), ask)
 
     def export(self, sha256: str, kind: str) -> tuple[str, bytes]:
         """The file name and the bytes of an export; kinds are `exports.FORMATS`."""
@@ -189,10 +227,48 @@ class Assistant:
             return path.read_bytes() if path is not None else None
 
         stem = Path(name).stem or "video"
-        return f"{stem}.{kind}", exports.render(exports.Material(name, timeline, picture), kind)
+        material = exports.Material(
+            name,
+            timeline,
+            picture,
+            conversation=self._conversation(sha256),
+            summaries=self._summaries(sha256),
+            why=self._whys(sha256, timeline),
+        )
+        return f"{stem}.{kind}", exports.render(material, kind)
+
+    def _conversation(self, sha256: str) -> list[Answer]:
+        conversations = self.library.chats.conversations(sha256)
+        return [turn.answer for talk in conversations for turn in self.library.chats.turns(talk.id)]
+
+    def _summaries(self, sha256: str) -> dict[int, str]:
+        """Segment id -> its summary, 0 for the whole video, as far as they were made."""
+        document = self.library.document(sha256, SUMMARY, LATEST)
+        if document is None:
+            return {}
+        summary = summaries.Summary.from_json(document)
+        texts = {index + 1: part.text for index, part in enumerate(summary.segments)}
+        return {0: summary.whole.text, **texts}
+
+    def _whys(self, sha256: str, timeline: Timeline) -> dict[int, str]:
+        """Segment id -> the text of the explanation of its best label, as far as they were made."""
+        found = {}
+        for segment in timeline.segments:
+            if segment.action is not None:
+                document = self.library.document(sha256, WHY, f"{segment.id} {segment.action.label}")
+                if document is not None:
+                    found[segment.id] = str(document["text"])
+        return found
 
     def _required(self, sha256: str) -> Timeline:
         timeline = self.timeline(sha256)
         if timeline is None:
             raise VideoUnreadable("this video has not been analysed yet", "analyse it first")
         return timeline
+
+
+def _segment(timeline: Timeline, segment_id: int) -> Segment:
+    segment = timeline.segment(segment_id)
+    if segment is None:
+        raise UnknownSegment(f"there is no segment {segment_id}", f"choose one from 1 to {len(timeline.segments)}")
+    return segment

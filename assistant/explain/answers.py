@@ -41,6 +41,7 @@ def explain_answer(answer: Answer, timeline: Timeline, ask: Callable[[str, Timel
 
 def without(timeline: Timeline, kind: EvidenceKind) -> Timeline:
     """The timeline as if one kind of model had not run."""
+
     def bare(segment: Segment) -> Segment:
         if kind == "speech":
             return replace(segment, utterances=())

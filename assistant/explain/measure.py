@@ -34,7 +34,7 @@ from assistant.explain.words import in_words, verdict
 from assistant.models.seams import Cancelled as CancelCheck
 from assistant.models.seams import ClipClassifier, never
 from assistant.pipeline import Progress, Report, Workbench, silent
-from assistant.store import stage_key
+from assistant.store import Correction, stage_key
 from assistant.timeline import ActionScore, Json, Segment, Span, Timeline
 from assistant.video import clip_at
 
@@ -287,20 +287,16 @@ def _spans(parts: Sequence[slice], clip: Clip, whole: Span) -> list[Span]:
     return [Span(start, max(start, end)) for start, end in pairwise(clipped)]
 
 
-def _agreement(segment: Segment, corrections: Sequence[object]) -> Json:
+def _agreement(segment: Segment, corrections: Sequence[Correction]) -> Json:
     looks = segment.description
-    mine = [item for item in corrections if getattr(item, "kind", "") == "actions"]
+    mine = [item for item in corrections if item.kind == "action"]
     return {
         "descriptions": {"label": looks.label, "score": looks.score} if looks else None,
         "speech": segment.words or None,
         "conflict": segment.notes.get("models_disagree"),
         "corrections": len(mine),
-        "corrected_here": [str(getattr(item, "label", "")) for item in mine if _about(item, segment)],
+        "corrected_here": [item.label for item in mine if item.segment_id == segment.id],
     }
-
-
-def _about(correction: object, segment: Segment) -> bool:
-    return getattr(correction, "segment_id", None) == segment.id
 
 
 def _passport(timeline: Timeline, segment: Segment, none_below: float) -> Json:
