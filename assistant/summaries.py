@@ -221,9 +221,7 @@ def _segment_part(facts: Facts, segment_id: int) -> SummaryPart:
 def _chapter_part(facts: Facts, chapter: Chapter) -> SummaryPart:
     seen = facts.seen[chapter.first_id - 1 : chapter.last_id]
     text = _told(facts, seen, _RUNS_IN_CHAPTER)
-    return SummaryPart(
-        chapter.first_id, chapter.last_id, chapter.span, text, check(text, facts.timeline), EXTRACTIVE
-    )
+    return SummaryPart(chapter.first_id, chapter.last_id, chapter.span, text, check(text, facts.timeline), EXTRACTIVE)
 
 
 def _whole_part(facts: Facts, found: Sequence[Chapter]) -> SummaryPart:

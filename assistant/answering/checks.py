@@ -35,6 +35,7 @@ _LATER = re.compile(
 _LATER_INSIDE = re.compile(r"\b(?:then|followed by|before)\b", re.IGNORECASE)
 _EARLIER = re.compile(r"\b(?:after|preceded by)\b", re.IGNORECASE)
 _ANSWER_WORD = re.compile(r"^\W*(?:yes|no)\b\s*[,:.;]\s*", re.IGNORECASE)
+_COUNTED = re.compile(r"\b\d+ (?:cuts?|segments?|scenes?|shots?|events?)\b")
 _SLACK_SECONDS = 1.0
 
 
@@ -92,7 +93,7 @@ def split_parts(sentence: str, usable: frozenset[int], facts: Facts) -> list[Par
 def _judge_part(part: Part, facts: Facts) -> Judgement | None:
     segments = [facts.seen[found - 1] for found in part.ids]
     quotes = _QUOTED.findall(part.text)
-    text = _QUOTED.sub(" ", part.text)
+    text = _COUNTED.sub(" ", _QUOTED.sub(" ", part.text))
     for quote in quotes:
         if (wrong := _judge_quote(quote, segments, facts)) is not None:
             return wrong
@@ -273,8 +274,6 @@ def _negative(text: str) -> bool:
 # Words of the answerer itself that claim nothing about the video.
 _OWN_WORDS = (
     "across along toward around against apart away among best beside measure which moments places carried low too high "
-    "fits none known actions whereas more long"
+    "fits none known actions unknown whereas more long"
 )
-_LOOSE = frozenset(
-    stem(word) for word in (*_OWN_WORDS.split(), *ORDINALS)
-)
+_LOOSE = frozenset(stem(word) for word in (*_OWN_WORDS.split(), *ORDINALS))

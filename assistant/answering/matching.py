@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TypeVar
 
 from assistant.answering.facts import Facts, Run, Said, Seen
@@ -12,9 +13,9 @@ from assistant.answering.words import Phrase, colour_stems, number, shape_stems,
 
 Item = TypeVar("Item")
 
-_WEEKDAYS = frozenset(stem(day) for day in "monday tuesday wednesday thursday friday saturday sunday".split())
+_WEEKDAYS = frozenset(stem(day) for day in ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
 _MONTHS = frozenset(
-    stem(m) for m in "january february march april may june july august september october november december".split()
+    stem(m) for m in ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
 )
 _KINDS_OF_WORD: dict[str, frozenset[str]] = {
     stem("day"): _WEEKDAYS | _MONTHS,
@@ -177,7 +178,18 @@ def _holds(one: Said, topic: Topic) -> bool:
     text = " ".join(tokens(one.text))
     if any(f" {quote} " not in f" {text} " for quote in topic.quotes):
         return False
-    return all(_heard(phrase, heard) for phrase in topic.phrases)
+    return all(_heard(phrase, heard) for phrase in topic.phrases) and _together(topic, one)
+
+
+def _together(topic: Topic, one: Said) -> bool:
+    """A colour and its thing must be said side by side: "the black bar circles" does not speak of a black circle."""
+    looks = colour_stems() | shape_stems()
+    pairs = [
+        (*first.stems, *second.stems)
+        for first, second in pairwise(topic.phrases)
+        if set(first.stems) <= colour_stems() and set(second.stems) <= looks
+    ]
+    return all(any(one.stems[at : at + len(pair)] == pair for at in range(len(one.stems))) for pair in pairs)
 
 
 def _heard(phrase: Phrase, heard: frozenset[str]) -> bool:

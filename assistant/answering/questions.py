@@ -16,6 +16,7 @@ from assistant.answering.words import (
     Phrase,
     colour_stems,
     frame_stems,
+    loose_stems,
     number,
     shape_stems,
     stem,
@@ -34,7 +35,7 @@ _POLITE = re.compile(
     r"tell (?:me|us)\b|"
     r"do you (?:know|see|think)(?: if| whether| that)?\b|"
     r"i (?:want|would like|need|wonder)(?: to know)?(?: if| whether)?\b|i'd like to know\b|let me know\b|"
-    r"in (?:this|the) (?:video|clip|film|movie)[,\s]+"
+    r"in (?:this|the) (?:video|clip|film|movie)[,\s]+|name\b(?! of)"
     r")\s*"
 )
 _PLACE = re.compile(
@@ -106,8 +107,13 @@ def understand(question: str, facts: Facts) -> Asked:
     clauses = split_clauses(text)
     kind = kind_of(clauses.main)
     said = is_about_speech(clauses.main, _has_quote(clauses.main))
-    topics, options = _topics(clauses.main, kind, said, quotes)
-    anchors = tuple(topic for part in clauses.anchors if (topic := _anchor(part, quotes)) is not None)
+    if said and quotes and not is_about_speech(clauses.main, False) and _all_labels(quotes, facts):
+        # A quotation of labels, without a word for saying: it is to be seen.
+        text = re.sub(r"\bquote(\d+)\b", lambda match: quotes[int(match.group(1))], text)
+        clauses, said, quotes = split_clauses(text), False, ()
+    named = (loose_stems() | {"cut"}) & facts.vocabulary
+    topics, options = _topics(clauses.main, kind, said, quotes, named)
+    anchors = tuple(topic for part in clauses.anchors if (topic := _anchor(part, quotes, named)) is not None)
     topics, anchors = _same_thing(clauses, topics, anchors)
     unit = match.group(1) if (match := _UNITS.search(clauses.main)) else ""
     asked = Asked(
@@ -143,6 +149,10 @@ def _tidy(question: str) -> str:
     text = " ".join(question.lower().replace("’", "'").split())
     for word in _SHORT:
         text = text.replace(f"{word}'s", f"{word} is")
+    # "Name the colours" asks; "the name of the speaker" is asked for, and no model here knows names.
+    text = re.sub(
+        r"\bnames? of\b|(?<=his |her |its )name\b|(?<=their )names?\b|(?<='s )name\b|\bis named\b", "title of", text
+    )
     while (shorter := _POLITE.sub("", text, count=1)) != text and shorter.strip(" ?.!"):
         text = shorter
     return text
@@ -203,6 +213,10 @@ _HOW_IT_MOVES = re.compile(r"^how (?:does|do|did|is|are|was|were)\b")
 _MOVES = re.compile(r"\b(?:moves?|moving|moved|behaves?|behaving|animated)\b(?=\W*$)")
 
 
+def _all_labels(quotes: Sequence[str], facts: Facts) -> bool:
+    return all(stem(word) in facts.vocabulary for quote in quotes for word in tokens(quote))
+
+
 def _has_quote(clause: str) -> bool:
     return bool(re.search(r"\bquote\d", clause))
 
@@ -215,14 +229,18 @@ def _ordinal(main: str) -> int | None:
     return next((ORDINALS[word] for word in tokens(main) if word in ORDINALS), None)
 
 
-def _topics(main: str, kind: Kind, said: bool, quotes: Sequence[str]) -> tuple[tuple[Topic, ...], bool]:
+def _topics(
+    main: str, kind: Kind, said: bool, quotes: Sequence[str], named: frozenset[str]
+) -> tuple[tuple[Topic, ...], bool]:
     """The things that the main clause is about, and whether they are alternatives."""
     if kind == "count":
-        main = _HOW_MANY.sub(" ", main)
+        main = re.sub(r"\bcuts?\b", " ", _HOW_MANY.sub(" ", main)) if "cut" not in named else _HOW_MANY.sub(" ", main)
+    if kind == "compare":
+        main = re.sub(r"\b(?:with|to|against)\b", " , ", main)
     if _HOW_IT_MOVES.search(main):
         main = _MOVES.sub(" ", main)
     parts = _CONNECT.split(re.sub(r"\bbefore or after\b|\bafter or before\b|\bbetween\b", " , ", main))
-    topics = [topic for part in parts if not (topic := topic_of(part, quotes, said)).empty]
+    topics = [topic for part in parts if not (topic := topic_of(part, quotes, said, named)).empty]
     options = len(topics) > 1 and bool(re.search(r"\bor\b", main))
     if options:
         topics = _complete_options(topics)
@@ -232,21 +250,24 @@ def _topics(main: str, kind: Kind, said: bool, quotes: Sequence[str]) -> tuple[t
     return tuple(topics), options
 
 
-def topic_of(part: str, quotes: Sequence[str] = (), said: bool = False) -> Topic:
-    """What a stretch of a question names once the words that only hold it together are gone."""
+def topic_of(part: str, quotes: Sequence[str] = (), said: bool = False, named: frozenset[str] = frozenset()) -> Topic:
+    """What a stretch of a question names once the words that only hold it together are gone.
+
+    Args:
+        quotes: the quotations that ``quoteN`` stands for.
+        named: stems that name something in this video although they mostly hold sentences together.
+    """
     words = [word for word in tokens(part)]
-    named = tuple(quotes[int(word[5:])] for word in words if _is_quote(word, quotes))
-    frame = frame_stems()
+    quoted = tuple(quotes[int(word[5:])] for word in words if _is_quote(word, quotes))
+    frame = frame_stems() - named
     phrases: list[Phrase] = []
     for phrase in synonyms().phrases([word for word in words if not _is_quote(word, quotes)]):
         left = [found for found in phrase.stems if found not in frame and number(found) is None]
-        if phrase.same or left:
-            phrases.append(phrase)
-        elif (
+        if phrase.same or left or (
             said and len(phrase.stems) == 1 and number(phrase.stems[0]) is not None and phrase.stems[0] not in ORDINALS
         ):
             phrases.append(phrase)
-    return Topic(tuple(_without_echo(phrases)), named, said, ordinal=_ordinal(part), text=part.strip())
+    return Topic(tuple(_without_echo(phrases)), quoted, said, ordinal=_ordinal(part), text=part.strip())
 
 
 def _is_quote(word: str, quotes: Sequence[str]) -> bool:
@@ -312,9 +333,9 @@ def _looks_of(topic: Topic) -> tuple[Phrase, ...]:
     return tuple(p for p in topic.phrases if set(p.stems) & looks or not p.same)
 
 
-def _anchor(part: str, quotes: Sequence[str]) -> Topic | None:
+def _anchor(part: str, quotes: Sequence[str], named: frozenset[str]) -> Topic | None:
     said = is_about_speech(part, False) or _has_quote(part)
-    topic = topic_of(part, quotes, said)
+    topic = topic_of(part, quotes, said, named)
     if topic.empty and topic.ordinal is None and not said:
         return None
     return topic

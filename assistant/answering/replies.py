@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -118,7 +119,9 @@ def _listing(parts: Sequence[str]) -> str:
 def _spoken_instead(asked: Asked, facts: Facts, scope: Scope, topic: Topic) -> Reply | None:
     """What is said, for an open question whose words name nothing that could be seen ("what is the code?")."""
     visible = facts.vocabulary | facts.attribute_words
-    if topic.empty or any(found in visible for phrase in topic.phrases for found in phrase.stems):
+    if not _OF_A_STATE.search(asked.text.lower()) or topic.empty:
+        return None
+    if any(found in visible for phrase in topic.phrases for found in phrase.stems):
         return None
     if any(phrase.same for phrase in topic.phrases):
         return None
@@ -126,6 +129,12 @@ def _spoken_instead(asked: Asked, facts: Facts, scope: Scope, topic: Topic) -> R
     if not found:
         return None
     return Reply(f"It is said: {sentences.listed([sentences.said_sentence(one) for one in found[:4]])}.")
+
+
+# "What is the code?" may be answered by what is said; "what does the dog do?" may not.
+_OF_A_STATE = re.compile(
+    r"^(?!.*\b(?:do|does|did|happens?|happened|seen?|shows?|shown|appears?|visible)\b).*\b(?:is|was|are|were)\b"
+)
 
 
 def _when(asked: Asked, facts: Facts, scope: Scope) -> Reply:
@@ -411,7 +420,7 @@ def _why(asked: Asked, facts: Facts, scope: Scope) -> Reply:
     if not any(parts):
         return not_found("no model gave a score there")
     return Reply(
-        f"{' '.join(part for part in parts if part)} \u201cWhy\u201d beside the segment measures which moments and places "
+        f"{' '.join(part for part in parts if part)} \u201cWhy\u201d beside the segment measures what "
         f"carried it {sentences.mark(runs[0].ids[:1])}."
     )
 

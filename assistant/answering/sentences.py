@@ -51,8 +51,8 @@ def picture(one: Seen) -> str:
     if looks and deed:
         return f"{looks}, {deed}"
     if looks:
-        return f"{looks}, doing something that fits none of the known actions" if one.segment.actions else looks
-    return deed or "something that fits none of the known labels"
+        return f"{looks}, action unknown" if one.segment.actions else looks
+    return deed or "an unknown thing, action unknown"
 
 
 def look(one: Seen) -> str:
@@ -73,7 +73,16 @@ def action(one: Seen) -> str:
 
 
 def run_sentence(run: Run) -> str:
-    return f"{picture(run.first)} {mark(run.ids)}"
+    """An occurrence with its marks; where the action changes while the look stays, each action with its own."""
+    parts: list[list[Seen]] = [[run.first]]
+    for one in run.seen[1:]:
+        if one.action == parts[-1][-1].action:
+            parts[-1].append(one)
+        else:
+            parts.append([one])
+    told = [f"{picture(run.first)} {mark([one.id for one in parts[0]])}"]
+    told += [f"then {action(part[0]) or 'action unknown'} {mark([one.id for one in part])}" for part in parts[1:3]]
+    return ", ".join(told)
 
 
 def quoted(one: Said) -> str:

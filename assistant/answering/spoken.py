@@ -33,7 +33,7 @@ def reply_said(asked: Asked, facts: Facts, scope: Scope) -> Reply:
     if not found:
         return not_found("so many sentences are not said in it")
     if asked.kind == "who":
-        return Reply(f"{_lines(found)}. Who speaks is not known: voices are not told apart {_mark(found)}.")
+        return Reply(f"Who speaks is unknown: {_lines(found)}.")
     return Reply(f"It is said: {_lines(found)}.")
 
 
@@ -74,7 +74,3 @@ def _lines(found: Sequence[Said], most: int = _LISTED) -> str:
     unique = list(dict.fromkeys(found))
     said = [sentences.said_sentence(one) for one in unique[:most]]
     return sentences.listed(said) + (f"; and {len(unique) - most} more" if len(unique) > most else "")
-
-
-def _mark(found: Sequence[Said]) -> str:
-    return sentences.mark([one.segment_id for one in found[:1]])

@@ -49,7 +49,7 @@ def clock_times(text: str) -> list[float]:
     lower = text.lower()
     times = [seconds_of(match.group(0)) for match in re.finditer(_CLOCK, lower)]
     lower = re.sub(_CLOCK, " ", lower)
-    pattern = rf"(?:\b(?:at|around|about|after|before|by)\s+({_AMOUNT})|({_NAMED}))"
+    pattern = rf"(?:\b(?:at|around|at about|after|before|by)\s+({_AMOUNT})|({_NAMED}))"
     times += [seconds_of(match.group(1) or match.group(2)) for match in re.finditer(pattern, lower)]
     return times
 

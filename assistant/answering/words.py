@@ -17,8 +17,7 @@ Stems = tuple[str, ...]
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _NEGATED = re.compile(r"n['’]t$")
 _SMALL = tuple(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty".split()  # noqa: SIM905
+    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
 )
 _TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60}
 NUMBERS: dict[str, int] = {word: value for value, word in enumerate(_SMALL)} | _TENS
@@ -183,7 +182,12 @@ def synonyms() -> Synonyms:
 
 def frame_stems() -> frozenset[str]:
     """The stems that may stand in a question or an answer without naming anything in a video."""
-    return _stem_set(tuple(read_lines("words/frame.txt")))
+    return _stem_set(tuple(line.lstrip("~") for line in read_lines("words/frame.txt")))
+
+
+def loose_stems() -> frozenset[str]:
+    """Those of `frame_stems` that do name something where a label of the video has them (lines with ``~``)."""
+    return _stem_set(tuple(line[1:] for line in read_lines("words/frame.txt") if line.startswith("~")))
 
 
 def colour_stems() -> frozenset[str]:
