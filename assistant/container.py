@@ -1,8 +1,8 @@
 """The one way in which a stranger's file is opened, and what its tracks really hold.
 
-libavformat follows what a file says: playlists name other files, "MP4" may be text, headers lie. Here it gets a stream of
-bytes without a name, a list of containers that name nothing outside themselves, no protocols, and a refusal for every
-other open; and whole numbers are measured from the packets instead of believed.
+libavformat follows what a file says: playlists name other files, "MP4" may be text, headers lie. Here it gets a stream
+of bytes without a name, a list of containers that name nothing outside themselves, no protocols, and a refusal for
+every other open; and whole numbers are measured from the packets instead of believed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ from assistant.errors import AssistantError
 logger = logging.getLogger(__name__)
 
 CONTAINERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,"
-    "mp3,wav,w64,flac,aac,aiff,caf,amr,ac3,eac3"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mp3,wav,w64,flac,aac,aiff,caf,amr,ac3,eac3"
 )
 # Clocks of these may jump in the middle of a file (a recording that went on, a broadcast).
 _JUMPING = {"mpegts", "mpeg", "flv"}
@@ -54,6 +53,10 @@ DAMAGE = (
     OSError,
     RuntimeError,
 )
+
+
+class Encrypted(Exception):
+    """The packets of a track are locked; becomes `VideoUnreadable` where the file's name is known."""
 
 
 class _Bytes:
@@ -90,6 +93,8 @@ def open_guarded(path: Path, max_pixels: int = Limits().max_pixels) -> Iterator[
             yield container
     except AssistantError:
         raise
+    except Encrypted as error:
+        raise encrypted(path) from error
     except DAMAGE as error:
         logger.debug("unreadable file", exc_info=error)
         raise unreadable(path) from error
@@ -147,8 +152,8 @@ def require_unlocked(container: InputContainer, path: Path) -> None:
 class Clock:
     """Makes one track's packet times go on evenly where they jump; rewrites packets in place.
 
-    Decoding times never fall in a sound file, so a fall by more than a second is a new recording joined on; a leap ahead is
-    one only in containers whose clocks are known to jump (elsewhere it is a picture that stood still).
+    Decoding times never fall in a sound file, so a fall by more than a second is a new recording joined on; a leap
+    ahead is one only in containers whose clocks are known to jump (elsewhere it is a picture that stood still).
     """
 
     def __init__(self, container: InputContainer, stream: Stream) -> None:
@@ -163,18 +168,16 @@ class Clock:
     def mend(self, packet: Packet) -> None:
         """Shift this packet's times onto the even clock."""
         base = packet.time_base or self._base
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        if stamp is None or not base:
-            return
-        now = float((stamp + self._shift) * base)
-        if self._last is not None:
-            step = now - self._last
-            slack = _BACKWARD_JUMP_SECONDS if packet.dts is not None else 17 * self._nominal_seconds + 1.0
-            if step < -slack or (self._may_leap and step > _FORWARD_JUMP_SECONDS):
-                self._shift += round((self._last + self._nominal_seconds - now) / float(base))
-                now = float((stamp + self._shift) * base)
-                self.jumped = True
-        self._last = now
+        # Presentation times go back and forth where pictures are reordered; only decoding times tell a jump.
+        if packet.dts is not None and base:
+            now = float((packet.dts + self._shift) * base)
+            if self._last is not None:
+                step = now - self._last
+                if step < -_BACKWARD_JUMP_SECONDS or (self._may_leap and step > _FORWARD_JUMP_SECONDS):
+                    self._shift += round((self._last + self._nominal_seconds - now) / float(base))
+                    now = float((packet.dts + self._shift) * base)
+                    self.jumped = True
+            self._last = now
         if self._shift:
             packet.pts = None if packet.pts is None else packet.pts + self._shift
             packet.dts = None if packet.dts is None else packet.dts + self._shift
@@ -218,34 +221,57 @@ def packets(
 def measure_tracks(
     container: InputContainer, streams: list[Any], max_seconds: float, tick: Callable[[], None]
 ) -> dict[int, Track]:
-    """Each track's real extent by stream index, from its packets and without decoding; tracks without packets are left out.
+    """Each track's real extent by stream index, from its packets and without decoding.
 
-    Stops where a track is already longer than ``max_seconds``. ``tick`` is called now and then.
+    Tracks without packets are left out. Stops where a track is already longer than ``max_seconds``; ``tick`` is called
+    now and then.
+
+    Raises:
+        Encrypted: packets are locked.
     """
     listen_to(container, streams)
     clocks = {s.index: Clock(container, s) for s in streams}
-    found: dict[int, list[float]] = {}
+    found: dict[int, _Extent] = {}
     for number, packet in enumerate(packets(container, streams)):
         if number % 256 == 0:
             tick()
         if packet.size == 0:
             continue
+        if packet.stream.index not in found and packet.has_sidedata("encryption_info"):
+            raise Encrypted
         clock = clocks[packet.stream.index]
         clock.mend(packet)
         stamp = packet.pts if packet.pts is not None else packet.dts
         base = float(packet.time_base or 0)
-        extent = found.setdefault(packet.stream.index, [math.inf, -math.inf, 0.0])
-        extent[2] += 1
-        if stamp is None or base <= 0:
-            continue
-        extent[0] = min(extent[0], stamp * base)
-        extent[1] = max(extent[1], (stamp + max(0, packet.duration or 0)) * base)
-        if extent[1] - extent[0] > max_seconds:
+        extent = found.setdefault(packet.stream.index, _Extent())
+        extent.count += 1
+        if stamp is not None and base > 0:
+            extent.add(stamp * base, max(0, packet.duration or 0) * base)
+        if extent.end - extent.start > max_seconds:
             break
-    return {
-        index: Track(start, end, int(count), clocks[index].jumped) if end >= start else Track(0.0, 0.0, int(count))
-        for index, (start, end, count) in found.items()
-    }
+    return {index: extent.track(clocks[index].jumped) for index, extent in found.items()}
+
+
+@dataclass(slots=True)
+class _Extent:
+    """From when to when the packets seen so far go."""
+
+    start: float = math.inf
+    end: float = -math.inf
+    last: float = -math.inf
+    count: int = 0
+
+    def add(self, seconds: float, lasting: float) -> None:
+        self.start, self.last = min(self.start, seconds), max(self.last, seconds)
+        self.end = max(self.end, seconds + lasting)
+
+    def track(self, jumped: bool) -> Track:
+        if self.count == 0 or self.end < self.start:
+            return Track(0.0, 0.0, self.count)
+        end = self.end
+        if end <= self.last and self.count > 1:  # the last packet does not say how long it lasts: as long as the others
+            end += min(1.0, (self.last - self.start) / (self.count - 1))
+        return Track(self.start, end, self.count, jumped)
 
 
 def decoder_threads(width: int, height: int) -> int:

@@ -131,7 +131,7 @@ def _judge(head: bytes, boxes: list[bytes], cut_off: bool) -> tuple[str, str]:
 
 
 def _top_level_boxes(file: BinaryIO) -> tuple[list[bytes], bool]:
-    """The names of an MP4's outermost boxes, as far as their sizes make sense, and whether the media data ends too early."""
+    """The names of an MP4's outermost boxes as far as their sizes make sense, and whether the last one is cut off."""
     names: list[bytes] = []
     position, end = 0, file.seek(0, 2)
     while len(names) < _MAX_BOXES:

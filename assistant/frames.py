@@ -52,7 +52,8 @@ class Orientation:
 def orientation_of(frame: VideoFrame) -> Orientation:
     """The orientation that a frame's display matrix asks for, to the nearest quarter turn; upright without one."""
     try:
-        data = frame.side_data.get(Type.DISPLAYMATRIX)
+        side_data: Any = frame.side_data
+        data = side_data.get(Type.DISPLAYMATRIX)
         matrix = None if data is None else np.frombuffer(bytes(data), dtype="<i4")
     except (ValueError, TypeError, KeyError, AttributeError):
         # Side data of a kind that this PyAV does not name: the rotation alone is still there, counter-clockwise.
@@ -72,7 +73,7 @@ def orientation_of(frame: VideoFrame) -> Orientation:
 
 
 def display_size(width: int, height: int, aspect: Any, orientation: Orientation) -> tuple[int, int]:
-    """Upright width and height in square pixels of a stored size; ``aspect`` is a pixel's width over its height, or None."""
+    """Upright width and height in square pixels; ``aspect`` is a stored pixel's width over its height, or None."""
     ratio = float(aspect) if aspect else 1.0
     if not (math.isfinite(ratio) and 1 / 200 <= ratio <= 200):
         ratio = 1.0
@@ -117,5 +118,4 @@ def _scaled(
     reformatter: VideoReformatter, frame: VideoFrame, width: int, height: int, how: Interpolation
 ) -> NDArray[np.uint8]:
     small = reformatter.reformat(frame, width=width, height=height, format="rgb24", interpolation=how, threads=1)
-    array: NDArray[np.uint8] = small.to_ndarray()
-    return array
+    return np.asarray(small.to_ndarray(), dtype=np.uint8)

@@ -18,8 +18,8 @@ _BLOCK = 4
 class Look:
     """A thumbnail uint8 ``[36, 64, 3]`` with the lowest and highest values of each pixel's 3 x 3 surroundings.
 
-    ``coarse``: float32 ``[9 x 16, 3]`` means of blocks; ``brightness``: mean luma, 0..255; ``change``: `difference` to the look
-    before; ``empty``: all black or all white.
+    ``coarse``: float32 ``[9 x 16, 3]`` means of blocks; ``brightness``: mean luma, 0..255; ``change``: `difference` to
+    the look before; ``empty``: all black or all white.
     """
 
     seconds: float
@@ -62,11 +62,12 @@ def _outside(look: Look, bounds: Look) -> float:
 
 
 def _blocks(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Means of 4 x 4 pixels, float32 ``[blocks, 3]``, as two small matrix products (much faster than `mean` over two axes)."""
+    """Means of 4 x 4 pixels, float32 ``[blocks, 3]``: two small products are much faster than `mean` over two axes."""
     height, width = pixels.shape[:2]
     down, across = _pooling(height, width)
     rows = pixels.reshape(height, width * 3).astype(np.float32)
-    return (down @ rows @ across).reshape(-1, 3)
+    means: NDArray[np.float32] = np.matmul(np.matmul(down, rows), across)
+    return means.reshape(-1, 3)
 
 
 @lru_cache(maxsize=4)

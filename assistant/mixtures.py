@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assistant.looks import Look
 
@@ -18,7 +17,8 @@ CHANGED_SHARE = 0.55  # of the picture must differ between the ends ...
 CHANGED_LEVELS = 10.0  # ... by so many levels of 0..255
 MOST_RESIDUAL = 0.25  # of the ends' difference that no mixture of them explains
 LEAST_UNEVEN = 0.62  # share of the change that is not the same everywhere: less is a camera that adapts to the light
-PLATEAU_SECONDS = 0.1  # both ends must be seen unmixed for so long: light that changes or a camera that moves never rests
+# Both ends must be seen unmixed for so long: light that changes or a camera that moves does not rest.
+PLATEAU_SECONDS = 0.1
 PLATEAU_SHARE = 0.1
 WAIT_SECONDS = 0.3
 
@@ -30,7 +30,7 @@ class _Candidate:
 
 
 class DissolveFinder:
-    """Looks back over windows of several lengths every few pictures, and tells the best of the candidates that overlap."""
+    """Looks back over windows of several lengths every few pictures, and tells the best of overlapping candidates."""
 
     def __init__(self) -> None:
         self._last_check = float("-inf")
@@ -83,7 +83,8 @@ def _mixture(window: Sequence[Look]) -> _Candidate | None:
     if float(steps.min()) < -0.08 or float(steps.max()) > 0.6:
         return None
     times = np.array([look.seconds for look in window])
-    begins, ends = times[int(np.argmax(path > PLATEAU_SHARE))], times[len(path) - 1 - int(np.argmax(path[::-1] < 1 - PLATEAU_SHARE))]
+    begins = times[int(np.argmax(path > PLATEAU_SHARE))]
+    ends = times[len(path) - 1 - int(np.argmax(path[::-1] < 1 - PLATEAU_SHARE))]
     if begins - times[0] < PLATEAU_SECONDS or times[-1] - ends < PLATEAU_SECONDS:
         return None
     index = int(np.argmax(path > 0.5))
@@ -91,4 +92,3 @@ def _mixture(window: Sequence[Look]) -> _Candidate | None:
     part = 0.5 if above <= below else (0.5 - below) / (above - below)
     middle = float(times[index - 1] + part * (times[index] - times[index - 1]))
     return _Candidate(middle, float(np.abs(step).mean()) * (1.0 - float(rest.mean())))
-

@@ -36,6 +36,7 @@ from assistant.timeline import Video
 
 # Sound that outlasts the picture by less is the padding of its codec, not something to look at.
 _SOUND_TAIL_SECONDS = 0.5
+_SOUND_FACTS = {"width": 0, "height": 0, "frame_rate": 0.0}
 _MOST_PACKETS_TO_FIRST_FRAME = 3000
 _MOST_SECONDS_TO_FIRST_FRAME = 20.0
 
@@ -59,8 +60,8 @@ def check(cancelled: Callable[[], bool]) -> None:
 class Timing:
     """Where the video's clock starts on the container's, and how its picture is shown.
 
-    ``picture`` is the index of the picture track, None for sound alone; ``jumped``: the container's clock jumps, so that only
-    decoding from the start finds a time.
+    ``picture`` is the index of the picture track, None for sound alone; ``jumped``: the container's clock jumps, so
+    that only decoding from the start finds a time.
     """
 
     origin_seconds: float
@@ -93,9 +94,9 @@ def probe(path: Path, limits: Limits, cancelled: Callable[[], bool] = never) -> 
             first = _first_frame(container, container.streams[sound])
             if first is None:
                 raise undecodable(path, sound_codec)
-            facts: dict[str, Any] = {"duration_seconds": tracks[sound].seconds, "width": 0, "height": 0, "frame_rate": 0.0}
+            facts: dict[str, Any] = _SOUND_FACTS | {"duration_seconds": tracks[sound].seconds}
         else:
-            stream = container.streams[picture]
+            stream: Any = container.streams[picture]
             frame = _first_frame(container, stream)
             if frame is None:
                 raise undecodable(path, codec_name(stream))

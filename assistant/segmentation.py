@@ -17,8 +17,8 @@ _CUT_OFF_WINDOWS = 1.5
 class Segmenter:
     """Turns pictures into spans for the models: windows inside shots, in order, without gap or overlap.
 
-    Each window is given as soon as it is certain that no shot boundary lies in it. Afterwards ``shots`` holds the shots; both cover
-    ``[0, duration_seconds)``.
+    Each window is given as soon as it is certain that no shot boundary lies in it. Afterwards ``shots`` holds the
+    shots; both cover ``[0, duration_seconds)``.
     """
 
     def __init__(self, window_seconds: float, duration_seconds: float, *, min_shot_seconds: float = 0.4) -> None:

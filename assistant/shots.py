@@ -1,7 +1,8 @@
-"""Where one shot ends and the next begins, told online from tiny thumbnails: cuts, fades through black or white, dissolves.
+"""Where one shot ends and the next begins, told online from tiny thumbnails: cuts, fades and dissolves.
 
-A cut is a difference that motion does not explain (each pixel may be found anywhere in its neighbour's 3 x 3 surroundings),
-that stands out from the differences just before and after it, and that lasts: a flash is followed by the old picture.
+A cut is a difference that motion does not explain (each pixel may be found anywhere in its neighbour's 3 x 3
+surroundings), that stands out from the differences just before and after it, and that lasts: a flash is followed by the
+old picture.
 A fade passes through an empty or a much darker picture. A dissolve is a stretch of mixtures of its two ends.
 """
 
@@ -147,7 +148,8 @@ class ShotDetector:
             if look.is_cut:
                 self._waiting.append(Boundary(look.seconds, "cut"))
             self._to_judge += 1
-        while self._to_dip < self._to_judge and (final or looks[-1].seconds - looks[self._to_dip].seconds > DIP_SECONDS):
+        dip_until = float("inf") if final else looks[-1].seconds - DIP_SECONDS
+        while self._to_dip < self._to_judge and looks[self._to_dip].seconds < dip_until:
             if self._is_dip(self._to_dip):
                 self._waiting.append(Boundary(looks[self._to_dip].seconds, "fade"))
             self._to_dip += 1

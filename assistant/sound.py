@@ -14,6 +14,7 @@ from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
 from assistant.container import DAMAGE
+from assistant.errors import LibraryUnusable
 from assistant.timeline import Video
 
 logger = logging.getLogger(__name__)
@@ -62,23 +63,31 @@ class SoundSpool:
     def feed(self, track: int, start_seconds: float, samples: NDArray[np.float32]) -> None:
         if not len(samples) or not self.wants(track):
             return
-        file = self._files.get(track)
-        if file is None:
-            file = self._files[track] = tempfile.TemporaryFile(prefix="sound-", dir=self._folder)  # noqa: SIM115
-            self._lengths[track], self._peaks[track] = 0, 0.0
-        position, end = round(start_seconds * SAMPLE_RATE), self._lengths[track]
+        position, end = round(start_seconds * SAMPLE_RATE), self._lengths.get(track, 0)
         if abs(position - end) <= _GAP_SAMPLES and end > 0:
             position = end
         if position < end:
             samples, position = samples[end - position :], end
         samples = samples[: max(0, self._most - position)]
+        self._peaks.setdefault(track, 0.0)
         if not len(samples):
             return
-        # Writing behind the end leaves a hole in the file: silence that takes no room on the disk.
-        file.seek(4 * position)
-        file.write(np.ascontiguousarray(samples, dtype="<f4").tobytes())
+        self._write(track, position, samples)
         self._lengths[track] = position + len(samples)
         self._peaks[track] = max(self._peaks[track], float(np.abs(samples).max()))
+
+    def _write(self, track: int, position: int, samples: NDArray[np.float32]) -> None:
+        try:
+            if track not in self._files:
+                self._files[track] = tempfile.TemporaryFile(prefix="sound-", dir=self._folder)  # noqa: SIM115
+            file = self._files[track]
+            # Writing behind the end leaves a hole in the file: silence that takes no room on the disk.
+            file.seek(4 * position)
+            file.write(np.ascontiguousarray(samples, dtype="<f4").tobytes())
+            file.flush()
+        except OSError as error:
+            what = f"the sound cannot be kept while it is read ({error.strerror or error})"
+            raise LibraryUnusable(what, "free some space") from error
 
     @property
     def track(self) -> int | None:
@@ -101,7 +110,6 @@ class SoundSpool:
         track = self.track
         if track is None:
             return None
-        self._files[track].flush()
         return np.memmap(self._files[track], dtype="<f4", mode="r", shape=(self._lengths[track],))
 
     def close(self) -> None:
@@ -170,13 +178,13 @@ class SoundDecoder:
 
     def _timed(self, blocks: list[AudioFrame]) -> Iterator[tuple[float, NDArray[np.float32]]]:
         for block in blocks:
-            mono = self._mix(block.to_ndarray())
+            mono = self._mix(np.asarray(block.to_ndarray(), dtype=np.float32))
             start = (self._start or 0.0) + self._given / SAMPLE_RATE
             self._given += len(mono)
             yield start, mono
 
     def _mix(self, channels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mono of ``[channels, N]``: the average of left, right and centre, or the loudest channel where they cancel out."""
+        """Mono of ``[channels, N]``: the mean of left, right and centre, or the loudest where they cancel out."""
         if len(channels) == 1:
             return np.nan_to_num(channels[0])
         channels = np.nan_to_num(channels)

@@ -55,8 +55,9 @@ _SAME_TIME_SECONDS = 1e-4
 class Picture:
     """One decoded frame; times count from the first.
 
-    ``thumbnail`` is uint8 ``[36, 64, 3]`` whatever the video's shape, as stored (not turned upright). ``frame`` is uint8
-    ``[H, W, 3]``, upright, of square pixels, its shortest edge the size asked for; None where the rate asked for is met.
+    ``thumbnail`` is uint8 ``[36, 64, 3]`` whatever the video's shape, as stored (not turned upright). ``frame`` is
+    uint8 ``[H, W, 3]``, upright, of square pixels, its shortest edge the size asked for; None where the rate asked for
+    is met.
     """
 
     pts_seconds: float
@@ -110,7 +111,8 @@ def read(
     clock = timing(path, video)
     with open_guarded(path, max_pixels) as container:
         reader = _Reader(container, video, clock, frame_size, frame_rate, sound)
-        for packet in packets(container, reader.streams, damage.count_place):
+        # Without a track to read, the demuxer would give packets of all.
+        for packet in packets(container, reader.streams, damage.count_place) if reader.streams else ():
             check(cancelled)
             reader.mend(packet)
             if packet.stream.index != clock.picture:
@@ -166,10 +168,6 @@ class _Reader:
         try:
             for start, samples in decoder.decode(packet):
                 self._sink.feed(track, start, samples)
-        except OSError as error:
-            if not isinstance(error, DAMAGE[0]):
-                raise  # the spool's disk, not the file
-            damage.sound_packets += 1
         except DAMAGE:
             damage.sound_packets += 1
 
@@ -241,7 +239,7 @@ class _Finder:
     def __init__(self, container: InputContainer, video: Video, clock: Timing, size: int) -> None:
         assert clock.picture is not None
         self._container, self._timing = container, clock
-        self._stream = container.streams[clock.picture]
+        self._stream: Any = container.streams[clock.picture]
         listen_to(container, [self._stream])
         use_threads(self._stream)
         self._converter = FrameConverter(clock.orientation, video.width, video.height, size)
@@ -262,7 +260,7 @@ class _Finder:
         return self._current[0], self._converter.upright(self._current[1])
 
     def _seek(self, seconds: float) -> None:
-        """Stand before ``seconds``: further and further back, for key frames lie where they like; at worst at the start."""
+        """Stand before ``seconds``: further and further back, for key frames lie anywhere; at worst the start."""
         for back in (0.0, 1.0, 4.0, 16.0, 64.0, math.inf):
             target = max(0.0, seconds - back)
             stamp = (target + self._timing.origin_seconds) / float(self._stream.time_base)

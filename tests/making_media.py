@@ -1,0 +1,82 @@
+"""Tiny media files of every kind, encoded on the spot, for what must hold where the real files are not at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+Frames = Iterable[NDArray[np.uint8]]
+
+
+def scene(seed: int, width: int = 96, height: int = 64) -> NDArray[np.uint8]:
+    """A picture with places in it: large soft blocks of colour, another for each seed."""
+    rng = np.random.default_rng(seed)
+    blocks = rng.integers(20, 235, (4, 6, 3)).astype(np.uint8)
+    return np.ascontiguousarray(np.kron(blocks, np.ones((height // 4, width // 6, 1), dtype=np.uint8)))
+
+
+def tone(seconds: float, hertz: float = 440.0, rate: int = 16_000, level: float = 0.5) -> NDArray[np.float32]:
+    times = np.arange(round(seconds * rate)) / rate
+    return (level * np.sin(2 * np.pi * hertz * times)).astype(np.float32)
+
+
+def write(
+    path: Path,
+    frames: Sequence[NDArray[np.uint8]] = (),
+    sounds: Sequence[NDArray[np.float32]] = (),
+    *,
+    rate: int = 25,
+    codec: str = "libx264",
+    sound_codec: str = "aac",
+    sound_rate: int = 16_000,
+    times: Sequence[float] | None = None,
+    sound_start: float = 0.0,
+    options: dict[str, str] | None = None,
+    prepare: Callable[[object], None] = lambda stream: None,
+    format: str | None = None,
+) -> Path:
+    """Write frames at their times (default: evenly) and sound tracks ``[N]`` or ``[channels, N]`` into one file."""
+    with av.open(str(path), "w", format=format, options=options or {}) as container:
+        video = None
+        if len(frames):
+            video = container.add_stream(codec, rate=rate)
+            video.height, video.width = frames[0].shape[:2]
+            video.pix_fmt = "yuv420p"
+            video.codec_context.time_base = Fraction(1, 1000)
+            prepare(video)
+        tracks = []
+        for samples in sounds:
+            layout = "mono" if samples.ndim == 1 or len(samples) == 1 else "stereo"
+            tracks.append((container.add_stream(sound_codec, rate=sound_rate, layout=layout), np.atleast_2d(samples)))
+        for stream, samples in tracks:
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(samples), format="fltp", layout="mono" if len(samples) == 1 else "stereo"
+            )
+            frame.sample_rate, frame.pts, frame.time_base = (
+                sound_rate,
+                round(sound_start * sound_rate),
+                Fraction(1, sound_rate),
+            )
+            resampler = av.AudioResampler(
+                format=stream.codec_context.format.name,
+                layout=frame.layout.name,
+                rate=sound_rate,
+                frame_size=1024 if sound_codec == "aac" else None,
+            )
+            for block in [*resampler.resample(frame), *resampler.resample(None)]:
+                container.mux(stream.encode(block))
+            container.mux(stream.encode(None))
+        for index, array in enumerate(frames):
+            assert video is not None
+            picture = av.VideoFrame.from_ndarray(array, format="rgb24")
+            seconds = index / rate if times is None else times[index]
+            picture.pts, picture.time_base = round(seconds * 1000), Fraction(1, 1000)
+            container.mux(video.encode(picture))
+        if video is not None:
+            container.mux(video.encode(None))
+    return path
