@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -208,7 +207,7 @@ def minutes_per_minute(pack: Pack, compute: ComputeSettings) -> float:
     )
     device = devices.choose_device(compute.device)
     precision = devices.choose_precision(compute.precision, device, int(4 * _parameters(pack, "actions")))
-    return _DECODING + operations / (multiplication_rate(device, precision) * _EFFICIENCY)
+    return _DECODING + operations / (devices.multiplication_rate(device, precision) * _EFFICIENCY)
 
 
 def _parameters(pack: Pack, kind: Kind) -> float:
@@ -217,18 +216,3 @@ def _parameters(pack: Pack, kind: Kind) -> float:
     if path is None:
         return pack.part(kind).download_bytes / 4
     return (path.stat().st_size if path.is_file() else checkpoints.weights_bytes(path)) / 4
-
-
-def multiplication_rate(device: str, precision: str, seconds: float = 0.3) -> float:
-    """Operations a second (a multiplication and an addition are two) of a large matrix product, measured now."""
-    import torch
-
-    matrix = torch.randn(1024, 1024, device=device).to(getattr(torch, precision))
-    count, spent = 0, 0.0
-    started = time.perf_counter()
-    while spent < seconds:
-        product = matrix @ matrix
-        float(product[0, 0])  # waits for the device
-        count += 1
-        spent = time.perf_counter() - started
-    return count * 2 * 1024**3 / spent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,3 +116,18 @@ def computes_bfloat16(device: str) -> bool:
         return False
     asks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(ask() for ask in asks if ask is not None)
+
+
+def multiplication_rate(device: str, precision: str, seconds: float = 0.3) -> float:
+    """Operations a second (a multiplication and an addition are two) of a large matrix product, measured now."""
+    import torch
+
+    matrix = torch.randn(1024, 1024, device=device).to(getattr(torch, precision))
+    count, spent = 0, 0.0
+    started = time.perf_counter()
+    while spent < seconds:
+        product = matrix @ matrix
+        float(product[0, 0])  # waits for the device
+        count += 1
+        spent = time.perf_counter() - started
+    return count * 2 * 1024**3 / spent
