@@ -176,6 +176,7 @@ def test_weights_that_another_program_has_fetched_are_found_in_its_cache(setting
 def test_a_checkpoint_in_several_files_counts_only_when_all_are_there(tmp_path):
     part = tmp_path / "language"
     part.mkdir()
+    (part / "config.json").write_text("{}")
     names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
     (part / "model.safetensors.index.json").write_text(json.dumps({"weight_map": dict(zip("ab", names, strict=True))}))
     (part / names[0]).touch()

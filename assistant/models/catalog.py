@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -25,6 +25,11 @@ BACKENDS: Mapping[str, str] = {
     "language": "assistant.models.llm:TransformersChatModel",
     "voice": "assistant.models.silero:SileroVoiceDetector",
     "server": "assistant.models.openai_api:OpenAIChatModel",
+}
+_CONFIGS: Mapping[str, str] = {
+    "actions": "config.json",
+    "descriptions": "open_clip_config.json",
+    "language": "config.json",
 }
 PURPOSES: Mapping[Kind, str] = {
     "actions": "what is being done",
@@ -78,20 +83,17 @@ class Pack:
     answerer: AnswererName = "llm"
     none_below: float | None = None
     notice: str = ""
-    caches: tuple[Path, ...] = field(default=())
 
     def part(self, kind: Kind) -> Part:
         return next(part for part in self.parts if part.kind == kind)
 
     def location(self, kind: Kind) -> Path | None:
         """Where this part's weights lie: the pack's folder, else a cache of the machine; None where they do not."""
-        own = self.folder / kind
-        if checkpoints.is_complete(own):
-            return own
         part = self.part(kind)
-        for source in (part.source, *part.also):
-            if source and (found := _cached(source)) is not None:
-                return found
+        cached = (_cached(source) for source in (part.source, *part.also) if source)
+        for path in (self.folder / kind, *cached):
+            if path is not None and _is_usable(kind, path):
+                return path
         return None
 
     def missing(self) -> tuple[Part, ...]:
@@ -207,6 +209,13 @@ def _language_part(machine: Machine) -> Part:
             smaller = [name for name, other, _, _ in _LANGUAGE_SIZES if other < size]
             return Part("language", source, "Apache-2.0", size, required=False, also=tuple(smaller))
     raise AssertionError("the smallest language model suits every machine")
+
+
+def _is_usable(kind: Kind, path: Path) -> bool:
+    """Whether weights of this kind lie here: a repository may hold the same model for another library only."""
+    if path.is_file():
+        return kind == "speech"
+    return checkpoints.is_complete(path) and (kind not in _CONFIGS or (path / _CONFIGS[kind]).is_file())
 
 
 def _cached(source: str) -> Path | None:
