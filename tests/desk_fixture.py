@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,16 +49,23 @@ NOTES = {
 COLOURS = [(220, 60, 50), (60, 170, 80), (60, 90, 220), (230, 200, 60), (220, 60, 50)]
 
 
-def write_video(path: Path, seconds: int = SECONDS) -> Path:
+def write_video(path: Path) -> Path:
     """A moving disc on a changing background, H.264, no sound."""
-    with av.open(str(path), "w") as out:
+    path.write_bytes(_encoded())
+    return path
+
+
+@lru_cache(maxsize=1)
+def _encoded(seconds: int = SECONDS) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
         stream = out.add_stream("libx264", rate=RATE, options={"crf": "30", "preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
         for index in range(seconds * RATE):
             frame = av.VideoFrame.from_ndarray(picture_at(index / RATE), format="rgb24")
             out.mux(stream.encode(frame))
         out.mux(stream.encode())
-    return path
+    return file.getvalue()
 
 
 def picture_at(seconds: float) -> np.ndarray:
@@ -102,7 +111,7 @@ def fill(library: Library, folder: Path, name: str = "shapes lesson.mp4") -> str
     """Add the video with its timeline and pictures; its hash."""
     path = write_video(folder / "shapes.mp4")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    video = Video(str(path), sha256, float(SECONDS), *SIZE, RATE, True, "h264", "", "mov,mp4,m4a,3gp,3g2,mj2")
+    video = Video(str(path), sha256, float(SECONDS), *SIZE, RATE, True, "h264", "", "mp4")
     library.add_video(path, name, video)
     timeline = timeline_of(video)
     for segment in timeline.segments:

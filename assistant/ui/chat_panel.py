@@ -283,7 +283,7 @@ def _keep(
 
 
 def pumped(pieces: Iterator[str | Answer], stop: threading.Event) -> Iterator[str | Answer | AssistantError]:
-    """The pieces as another thread produces them, and "" at least every `TICK_SECONDS`: Stop never has to wait for a model.
+    """The pieces as another thread produces them, and "" at least every `TICK_SECONDS`, so that Stop never waits.
 
     An error that is meant for people comes as the last item.
     """

@@ -8,8 +8,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from assistant.config import Settings
+from assistant.proxy import plays_in_browser
 from assistant.store import Entry
-from assistant.timeline import Video
 from assistant.ui.services import Services
 
 logger = logging.getLogger(__name__)
@@ -28,16 +29,6 @@ _MEDIA_TYPES = {
     ".wav": "audio/wav",
     ".flac": "audio/flac",
 }
-# What every current browser plays, by the suffix that says which container the file claims to be.
-_PLAYED_VIDEO = {
-    ".mp4": {"h264", "av1", "vp9"},
-    ".m4v": {"h264"},
-    ".mov": {"h264"},
-    ".webm": {"vp8", "vp9", "av1"},
-}
-_PLAYED_AUDIO = {"aac", "mp3", "opus", "vorbis", "flac", ""}
-_SOUND_ALONE = {".mp3", ".m4a", ".wav", ".flac", ".ogg", ".mp4"}
-
 _lock = threading.Lock()
 _making: dict[str, str] = {}  # sha256 -> "" while it is made, else why it failed
 
@@ -46,20 +37,12 @@ def media_type(path: Path) -> str:
     return _MEDIA_TYPES.get(path.suffix.lower(), "application/octet-stream")
 
 
-def plays_as_it_is(path: Path, video: Video) -> bool:
-    """Whether a browser plays this file without help."""
-    suffix = path.suffix.lower()
-    if not video.has_picture:
-        return suffix in _SOUND_ALONE
-    return video.video_codec in _PLAYED_VIDEO.get(suffix, set()) and video.audio_codec in _PLAYED_AUDIO
-
-
 def state(here: Services, entry: Entry) -> dict[str, Any]:
     """``playable`` now, or ``making`` a proxy, or neither with the ``reason``; begins the proxy where one is needed."""
     if not entry.path.is_file():
         return {"playable": False, "making": False, "reason": "The file is no longer where it was.", "version": 0}
     proxy = here.assistant.library.file(entry.sha256, PROXY_NAME)
-    if proxy is not None or plays_as_it_is(entry.path, entry.video):
+    if proxy is not None or plays_in_browser(entry.video):
         return {"playable": True, "making": False, "reason": "", "version": 1 if proxy else 0}
     begin_proxy(here, entry)
     reason = _making.get(entry.sha256, "")
@@ -85,7 +68,9 @@ def _make(here: Services, entry: Entry) -> None:
     library = here.assistant.library
     target = library.new_temporary(".mp4")
     # Strangers' files are decoded in a process that may die without taking the page with it.
-    worker = multiprocessing.get_context("spawn").Process(target=_transcode, args=(entry.path, target), daemon=True)
+    worker = multiprocessing.get_context("spawn").Process(
+        target=_transcode, args=(here.settings, entry.path, target), daemon=True
+    )
     try:
         worker.start()
         worker.join(PROXY_HOURS * 3600)
@@ -105,9 +90,10 @@ def _make(here: Services, entry: Entry) -> None:
         target.unlink(missing_ok=True)
 
 
-def _transcode(source: Path, target: Path) -> None:
-    from assistant.config import Limits
+def _transcode(settings: Settings, source: Path, target: Path) -> None:
     from assistant.probing import probe
     from assistant.proxy import make_proxy
+    from assistant.worker.limits import apply_limits, limits_of
 
-    make_proxy(source, probe(source, Limits()), target)
+    apply_limits(limits_of(settings))
+    make_proxy(source, probe(source, settings.limits), target)

@@ -25,8 +25,9 @@ BLOCK_BYTES = 1 << 20
 SPARE_BYTES = 256 << 20  # left free on the disk for what the analysis writes
 
 ACCEPTED = (
-    ".mp4 .m4v .mov .mkv .webm .avi .wmv .asf .flv .mpg .mpeg .ts .mts .m2ts .3gp .ogv .ogg .mp3 .m4a .wav .flac .aac"
-).split()
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".mpg", ".mpeg", ".ts", ".mts"),
+    *(".m2ts", ".3gp", ".ogv", ".ogg", ".mp3", ".m4a", ".wav", ".flac", ".aac"),
+)
 
 
 async def upload(request: Request) -> Response:
