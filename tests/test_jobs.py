@@ -22,7 +22,9 @@ from assistant.jobs.estimate import Estimate
 from assistant.jobs.watchdog import Watchdog
 from assistant.store import Library
 from assistant.store.files import is_alive
+from assistant.timeline import Segment, Span, Video
 from assistant.worker.limits import WorkerLimits
+from assistant.worker.target import PartialSaver
 from assistant.worker.whereabouts import whereabouts
 from assistant.worker.wire import merged, settings_from_json, settings_to_json
 
@@ -94,6 +96,15 @@ def test_finished_segments_and_time_left_show_while_the_rest_runs(queue, library
     assert library.timeline(shown.sha256) is None
     assert [segment.id for segment in until(lambda: library.partial(shown.sha256))][:2] == [1, 2]
     queue.cancel(job.id)
+
+
+def test_segments_of_an_earlier_analysis_are_not_shown_with_those_of_this_one(library, film):
+    path = film()
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    library.add_video(path, "film", Video(str(path), sha256, 9.0, 64, 48, 25.0, False))
+    library.save_partial(sha256, [Segment(7, Span(6.0, 7.0))])
+    PartialSaver(library, path).take(Segment(1, Span(0.0, 3.0)))
+    assert [segment.id for segment in library.partial(sha256)] == [1]
 
 
 @pytest.mark.parametrize("how", ["crash", "kill", "hang", "stop"])
@@ -248,12 +259,11 @@ def test_closing_the_queue_ends_the_worker_and_the_job_waits_for_the_next_start(
 
 SERVER = """
 import sys
-sys.path.insert(0, {tests!r})
 from pathlib import Path
-from test_jobs import PATIENCE, SPEC
 from assistant.config import Settings
-from assistant.jobs import JobQueue
-with JobQueue(Settings(Path(sys.argv[1])), worker=SPEC, patience=PATIENCE) as queue:
+from assistant.jobs import JobQueue, WorkerSpec
+spec = WorkerSpec("job_targets:open_target", (Path({tests!r}),))
+with JobQueue(Settings(Path(sys.argv[1])), worker=spec) as queue:
     job = queue.submit(Path(sys.argv[2]), "film")
     print(job.id, flush=True)
     queue.wait(job.id, 600)
@@ -311,6 +321,28 @@ def test_a_name_and_a_path_from_anywhere_reach_the_worker_as_they_are(queue, lib
     assert job.state == "done"
     assert library.entry(job.sha256).name == name
     assert library.entry(job.sha256).path == path
+
+
+def test_a_proxy_is_made_beside_the_analyses_and_lies_in_the_library(home, media, film):
+    from assistant.config import Limits
+    from assistant.probing import probe
+
+    path = media / "actions" / "asl_yes.mkv"
+    video = probe(path, Limits())
+    with Library(home) as library, JobQueue(Settings(home), library=library, patience=PATIENCE) as queue:
+        library.add_video(path, path.name, video)
+        job = queue.submit(path, path.name, kind="proxy", options={"sha256": video.sha256})
+        assert queue.worker_process_id is None, "analyses have a worker of their own"
+        job = queue.wait(job.id, 120.0)
+        assert (job.state, job.reason, job.sha256) == ("done", "", video.sha256)
+        proxy = library.file(video.sha256, "proxy.mp4")
+        assert probe(proxy, Limits()).video_codec == "h264"
+        assert list((home / "temporary").iterdir()) == []
+
+
+def test_a_kind_of_job_that_nobody_does_is_refused(queue, film):
+    with pytest.raises(ValueError, match="no such kind"):
+        queue.submit(film(), "film", kind="dance")
 
 
 def handles():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
+import threading
 from pathlib import Path
 from typing import IO
 
@@ -21,13 +20,20 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handle: IO[bytes] | None = None
+        self._taking = threading.Lock()
 
     @property
     def held(self) -> bool:
         return self._handle is not None
 
     def acquire(self) -> bool:
-        """Whether the lock is ours now; does not wait."""
+        """Whether the lock is ours now; does not wait. Several threads of one holder share it."""
+        with self._taking:
+            if self._handle is None:
+                self._handle = self._taken()
+            return self._handle is not None
+
+    def _taken(self) -> IO[bytes] | None:
         with reported(self._path.parent):
             handle = self._path.open("ab")
         if fcntl is not None:
@@ -35,13 +41,8 @@ class FileLock:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 handle.close()
-                return False
-        self._handle = handle
-        with contextlib.suppress(OSError):
-            handle.truncate(0)
-            handle.write(str(os.getpid()).encode())
-            handle.flush()
-        return True
+                return None
+        return handle
 
     def release(self) -> None:
         handle, self._handle = self._handle, None

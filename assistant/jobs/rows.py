@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -78,7 +79,9 @@ class JobRows:
             ).fetchone()
             if same is not None:
                 return _job_of(same)
-            waiting = connection.execute("SELECT count(*) FROM jobs WHERE state = 'waiting'").fetchone()[0]
+            waiting = connection.execute(
+                "SELECT count(*) FROM jobs WHERE state = 'waiting' AND kind = ?", (kind,)
+            ).fetchone()[0]
             if waiting >= most_waiting:
                 raise QueueFull(f"{waiting} videos are waiting already", "wait until some are done, or cancel one")
             job_id = uuid.uuid4().hex
@@ -102,26 +105,36 @@ class JobRows:
         rows = self._database.read("SELECT * FROM jobs WHERE id = ?", (job_id,))
         return _job_of(rows[0]) if rows else None
 
-    def take(self) -> Job | None:
-        """The next waiting job, now running; None where none waits."""
-        if not self._database.read("SELECT 1 FROM jobs WHERE state = 'waiting' LIMIT 1"):
+    def take(self, kinds: Sequence[str]) -> Job | None:
+        """The next waiting job of these kinds, now running; None where none waits."""
+        wanted = json.dumps(kinds)
+        if not self._database.read(_NEXT, (wanted,)):
             return None
         with self._database.writing() as connection:
-            row = connection.execute(
-                "UPDATE jobs SET state = 'running', started_at = ?, reason = '' WHERE id ="
-                " (SELECT id FROM jobs WHERE state = 'waiting' ORDER BY position LIMIT 1) RETURNING *",
-                (time.time(),),
-            ).fetchone()
-            return _job_of(row) if row is not None else None
+            found = connection.execute(_NEXT, (wanted,)).fetchone()
+            if found is None:
+                return None
+            connection.execute(
+                "UPDATE jobs SET state = 'running', started_at = ?, reason = '', fraction = 0, segments_done = 0"
+                " WHERE id = ?",
+                (time.time(), found["id"]),
+            )
+            return _job_of(connection.execute("SELECT * FROM jobs WHERE id = ?", (found["id"],)).fetchone())
 
-    def wait_again(self) -> int:
-        """How many jobs a dead process had left running; they wait again, in their old places."""
+    def wait_again(self, kinds: Sequence[str]) -> int:
+        """How many jobs of these kinds nobody runs any more; they wait again, in their old places."""
+        wanted = json.dumps(kinds)
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE jobs SET state = 'cancelled', finished_at = ? WHERE state = 'running' AND cancel_requested",
-                (time.time(),),
+                "UPDATE jobs SET state = 'cancelled', finished_at = ? WHERE state = 'running' AND cancel_requested"
+                " AND kind IN (SELECT value FROM json_each(?))",
+                (time.time(), wanted),
             )
-            return connection.execute("UPDATE jobs SET state = 'waiting' WHERE state = 'running'").rowcount
+            return connection.execute(
+                "UPDATE jobs SET state = 'waiting' WHERE state = 'running'"
+                " AND kind IN (SELECT value FROM json_each(?))",
+                (wanted,),
+            ).rowcount
 
     def update(self, job_id: str, **values: Any) -> None:
         """Set columns of one job; the names are ours."""
@@ -164,18 +177,29 @@ class JobRows:
 
     def retry(self, job_id: str) -> bool:
         """Whether an ended job now waits again, last in line."""
+        job = self.get(job_id)
+        if job is None or job.is_open:
+            return False
+        # An upload may be gone by now, while the library has its own copy.
+        entry = self._library.entry(job.sha256) if job.sha256 and not job.path.is_file() else None
+        path = entry.path if entry is not None else job.path
         return bool(
             self._database.write(
                 "UPDATE jobs SET state = 'waiting', reason = '', deaths = 0, cancel_requested = 0, finished_at = NULL,"
-                " position = (SELECT max(position) + 1 FROM jobs)"
+                " path = ?, position = (SELECT max(position) + 1 FROM jobs)"
                 " WHERE id = ? AND state IN ('failed', 'cancelled', 'set_aside')",
-                (job_id,),
+                (os.fsencode(path), job_id),
             )
         )
 
     def forget(self, job_id: str) -> None:
         """Remove an ended job from the list."""
         self._database.write("DELETE FROM jobs WHERE id = ? AND state NOT IN ('waiting', 'running')", (job_id,))
+
+
+_NEXT = (
+    "SELECT id FROM jobs WHERE state = 'waiting' AND kind IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT 1"
+)
 
 
 def _job_of(row: sqlite3.Row) -> Job:

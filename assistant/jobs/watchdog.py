@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from assistant.worker.whereabouts import DECODING_STAGES
+
 # A decoder gives a frame in milliseconds; a model's forward pass on a slow machine takes minutes, but moves on inside.
 DECODE_SECONDS = 15.0
 MODEL_SECONDS = 120.0
@@ -51,7 +53,7 @@ class Watchdog:
         """The job got on, in this stage."""
         self._progressed = self._moved = self._heard = now
         # Should no beat ever come again, this is the last that is known of where the work is.
-        self.where = "decode" if stage == "decode" else "other"
+        self.where = "decode" if stage in DECODING_STAGES else "other"
         self._stage = stage
 
     def beat(self, now: float, where: str, position: str) -> None:
@@ -70,7 +72,7 @@ class Watchdog:
         """Why the worker must be replaced, or nothing."""
         if self.where == "decode":
             # A file is measured and hashed before its first frame: then a move is all that can be asked for.
-            still = now - min(self._heard, self._progressed if self._stage == "decode" else self._moved)
+            still = now - min(self._heard, self._progressed if self._stage in DECODING_STAGES else self._moved)
             if still > self.patience.decode_seconds:
                 return f"decoding stood still for {still:.0f} s"
         if now - self._moved > self.patience.model_seconds:

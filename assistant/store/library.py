@@ -50,6 +50,10 @@ class Library:
         self.files = Files(self.home, self._disk)
         self.database = Database(self.home / "library.sqlite", self.files.backups, self._disk)
         self.chats = Chats(self.database)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Clear away what killed processes left in the making; done at every opening."""
         sweep(self.files, self.database)
 
     def close(self) -> None:
@@ -243,10 +247,12 @@ class Library:
             timeline, video=dataclasses.replace(timeline.video, path=os.fsdecode(rows[0]["path"]))
         )
 
-    def save_partial(self, sha256: str, segments: Iterable[Segment]) -> None:
-        """Add finished segments of an analysis that still runs; each is replaced by a later one of the same id."""
+    def save_partial(self, sha256: str, segments: Iterable[Segment], afresh: bool = False) -> None:
+        """Add finished segments of an analysis that still runs, or begin ``afresh``; the same id replaces itself."""
         with self.database.writing() as connection:
             self._require(connection, sha256)
+            if afresh:
+                connection.execute("DELETE FROM partial_segments WHERE sha256 = ?", (sha256,))
             connection.executemany(
                 "INSERT OR REPLACE INTO partial_segments (sha256, segment_id, document) VALUES (?, ?, ?)",
                 [(sha256, segment.id, dump(segment_to_json(segment))) for segment in segments],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from assistant.config import Settings
-from assistant.errors import AssistantError
+from assistant.errors import Cancelled
 from assistant.timeline import Json, Segment
 from assistant.worker.wire import merged, settings_from_json, settings_to_json
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PARTIAL_SECONDS = 1.0
 ENGINE_TARGET = "assistant.worker.target:EngineTarget"
+PROXY_NAME = "proxy.mp4"
 
 
 class Stage(Protocol):
@@ -64,9 +65,9 @@ class EngineTarget:
         self._overrides: Json = {}
 
     def __call__(self, request: Request, report: Callable[[Stage], None], cancelled: Callable[[], bool]) -> str | None:
-        if request.kind != "analyze":
-            raise AssistantError(f"a worker does not know how to do {request.kind!r}", "update the program")
         engine = self._engine_for(request.options.get("settings", {}))
+        if request.kind == "proxy":
+            return convert(engine.library, request, report, cancelled)
         saver = PartialSaver(engine.library, request.path)
 
         def watch(progress: Stage) -> None:
@@ -79,6 +80,8 @@ class EngineTarget:
         from assistant.engine import Assistant
 
         if self._engine is None or overrides != self._overrides:
+            if self._engine is not None:
+                self._engine.library.close()
             settings = settings_from_json(merged(settings_to_json(self._settings), overrides))
             self._engine, self._overrides = Assistant(settings), overrides
         return self._engine
@@ -102,6 +105,37 @@ class PartialSaver:
         status = self._path.stat()
         sha256 = self._library.find_by_path(self._path, status.st_size, status.st_mtime_ns)
         if sha256 is not None:
-            self._library.save_partial(sha256, self._waiting)
+            # What an earlier analysis left, perhaps with other windows, is not part of this one.
+            self._library.save_partial(sha256, self._waiting, afresh=self._saved_at == 0.0)
             self._waiting.clear()
         self._saved_at = now
+
+
+@dataclass(frozen=True, slots=True)
+class Converting:
+    """How far the making of a proxy is, as a `Stage`."""
+
+    done_seconds: float
+    total_seconds: float
+    stage: str = "proxy"
+    message: str = ""
+    segment: Segment | None = None
+
+
+def convert(library: Library, request: Request, report: Callable[[Stage], None], cancelled: Callable[[], bool]) -> str:
+    """The sha256 of the video whose proxy now lies in the library as `PROXY_NAME`."""
+    from assistant.proxy import make_proxy
+
+    entry = library.entry(str(request.options["sha256"]))
+    if entry is None:
+        raise Cancelled("the video was removed from the library meanwhile", "add it again")
+    total = entry.video.duration_seconds
+    out = library.new_temporary(".mp4")
+    try:
+        make_proxy(
+            entry.path, entry.video, out, progress=lambda done: report(Converting(done, total)), cancelled=cancelled
+        )
+        library.adopt_file(entry.sha256, PROXY_NAME, out)
+    finally:
+        out.unlink(missing_ok=True)
+    return entry.sha256

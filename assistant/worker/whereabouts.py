@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+# While one of these is reported, frames must come.
+DECODING_STAGES = ("decode", "proxy")
 _DECODERS = frozenset({"video", "sound", "pictures", "container", "frames", "probing", "proxy"})
 _MODEL_PACKAGES = ("torch", "transformers", "open_clip", "whisper", "silero_vad", "assistant.models", "importlib")
 
@@ -40,7 +42,7 @@ def whereabouts(main: int, stage: str) -> Whereabouts:
     if main_kind in ("model", "hash"):
         where = "model" if main_kind == "model" else "other"
     else:  # the main thread decodes, or waits for the thread that does
-        where = "decode" if stage == "decode" or (decoding and told) else "other"
+        where = "decode" if stage in DECODING_STAGES or (decoding and told) else "other"
     return Whereabouts(where, " ".join(positions))
 
 
