@@ -24,11 +24,10 @@ def page() -> None:
         "a video then only has its descriptions computed again."
     )
     names = labels.available()
-    with told():
-        _in_use(here, names)
-        _edit(names)
-        _add(names)
-        _again(here)
+    # Each part by itself: a list that cannot be used does not hide the others.
+    for part in (lambda: _in_use(here, names), lambda: _edit(names), lambda: _add(names), lambda: _again(here)):
+        with told():
+            part()
 
 
 def _in_use(here: Services, names: list[str]) -> None:
