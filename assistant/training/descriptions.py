@@ -21,7 +21,8 @@ from assistant.world.render import render
 from assistant.world.scenes import Scene, pose, sample_scene
 from assistant.world.vocabulary import COLORS, SHAPES, description
 
-STEPS = 2500
+# At 2,500 steps the colours were right in 0.999 of held-out frames and the shapes in 0.78, still rising.
+STEPS = 6000
 BATCH = 64
 PEAK_RATE = 1e-3
 HELD_OUT_FIRST_SEED = 100_000
@@ -156,7 +157,8 @@ class _Run:
         self.total, self.seed, self.step = total, seed, 0
         self.device = best_device()
         self.model, self.tokenizer = new_model()
-        self.model.to(self.device)
+        # A third quicker on a CPU than the default layout.
+        self.model.to(self.device, memory_format=torch.channels_last)
         self.optimizer = adamw(list(self.model.parameters()), PEAK_RATE)
 
     def state(self) -> dict[str, Any]:
@@ -177,7 +179,8 @@ class _Run:
         rng = random.Random(f"prompts {self.seed} {self.step}")
         self.model.train()
         with torch.autocast(self.device.type, torch.bfloat16):
-            images = self.model.encode_image(as_input(stills).to(self.device), normalize=True)
+            pixels = as_input(stills).to(self.device, memory_format=torch.channels_last)
+            images = self.model.encode_image(pixels, normalize=True)
         loss, hits = self._loss(images.float(), stills, rng)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
