@@ -204,6 +204,15 @@ def test_verify_finds_a_changed_byte_and_checks_the_other_parts_all_the_same(set
         packs.verify(replace(settings, pack=str(folder)), said.append)
 
 
+def test_verify_leaves_out_a_pack_of_which_nothing_was_fetched(settings, pack_folder, monkeypatch):
+    tiny = replace(catalog.folder_pack(pack_folder), name="demo")
+    monkeypatch.setattr(packs, "PACKS", {**packs.PACKS, "demo": lambda home, machine: tiny})
+    (settings.home / "packs" / "standard").mkdir(parents=True)
+    said = []
+    packs.verify(settings, said.append)
+    assert {line.split("/")[0] for line in said} == {"demo"}
+
+
 class Hub(http.server.BaseHTTPRequestHandler):
     """Just enough of the hub: what a repository holds, and its files with ranges."""
 

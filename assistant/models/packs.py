@@ -290,7 +290,8 @@ def verify(settings: Settings, report: Report) -> None:
 
     names = [settings.pack]
     if settings.pack == "auto":
-        names = [name for name in PACKS if name == "demo" or named(settings, name).folder.is_dir()]
+        # Also a pack that was fetched in part: what is there of it may be damaged. One that was never fetched is none.
+        names = [name for name in PACKS if any(map(named(settings, name).location, KINDS))] or list(PACKS)
     problems = [problem for name in names for problem in verify_pack(named(settings, name), settings, report)]
     if problems:
         raise problems[0]
