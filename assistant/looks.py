@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 BLACK_BELOW, WHITE_ABOVE = 14.0, 241.0  # mean level of an empty picture
 EMPTY_DEVIATION = 8.0
+CHANGED_LEVELS = 8
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _BLOCK = 4
 
@@ -51,11 +52,24 @@ def difference(one: Look, other: Look) -> float:
     return 0.5 * (_outside(one, other) + _outside(other, one))
 
 
-def _outside(look: Look, bounds: Look) -> float:
-    """How far pixels lie outside the range of the other's surroundings."""
+def changed_share(one: Look, other: Look) -> float:
+    """The share of the blocks in which something differs clearly and beyond motion."""
+    excess = np.maximum(_excess(one, other), _excess(other, one)).max(axis=2) > CHANGED_LEVELS
+    height, width = excess.shape
+    blocks = excess.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).any(axis=(1, 3))
+    return float(blocks.mean())
+
+
+def _excess(look: Look, bounds: Look) -> NDArray[np.uint8]:
+    """How far each value lies outside the range of the other's surroundings."""
     # Unsigned differences cannot be negative: compare against the clipped value instead of subtracting first.
     inside = np.minimum(np.maximum(look.pixels, bounds.lowest), bounds.highest)
-    apart = np.maximum(look.pixels, inside) - np.minimum(look.pixels, inside)
+    return np.maximum(look.pixels, inside) - np.minimum(look.pixels, inside)
+
+
+def _outside(look: Look, bounds: Look) -> float:
+    """The mean of `_excess`."""
+    apart = _excess(look, bounds)
     # A product with ones is several times faster than a sum over bytes.
     flat = apart.ravel().astype(np.float32)
     return float(flat @ _ones(flat.size)) / flat.size

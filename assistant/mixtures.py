@@ -15,7 +15,11 @@ STEP_SECONDS = 0.08
 LEAST_PICTURES = 4
 CHANGED_SHARE = 0.55  # of the picture must differ between the ends ...
 CHANGED_LEVELS = 10.0  # ... by so many levels of 0..255
-MOST_RESIDUAL = 0.25  # of the ends' difference that no mixture of them explains
+MOST_RESIDUAL = 0.2  # of the ends' difference that no mixture of them explains, in any picture ...
+MEAN_RESIDUAL = 0.11  # ... and on average
+# Two scenes mixed half and half have less contrast than each; a pattern that moves looks like a mixture, but keeps it.
+KEPT_CONTRAST = 0.945
+PERFECT_RESIDUAL = 0.03  # so little that the contrast need not be asked: one end may be almost flat
 LEAST_UNEVEN = 0.62  # share of the change that is not the same everywhere: less is a camera that adapts to the light
 # Both ends must be seen unmixed for so long: light that changes or a camera that moves does not rest.
 PLATEAU_SECONDS = 0.1
@@ -75,7 +79,7 @@ def _mixture(window: Sequence[Look]) -> _Candidate | None:
     inner = np.stack([look.coarse for look in window[1:-1]]) - first
     shares = np.tensordot(inner, step, axes=([1, 2], [0, 1])) / float(np.square(step).sum())
     rest = np.abs(inner - shares[:, None, None] * step).mean(axis=(1, 2)) / float(np.abs(step).mean())
-    if float(rest.max()) > MOST_RESIDUAL:
+    if float(rest.max()) > MOST_RESIDUAL or float(rest.mean()) > MEAN_RESIDUAL:
         return None
     path = np.concatenate([[0.0], shares, [1.0]])
     steps = np.diff(path)
@@ -88,7 +92,16 @@ def _mixture(window: Sequence[Look]) -> _Candidate | None:
     if begins - times[0] < PLATEAU_SECONDS or times[-1] - ends < PLATEAU_SECONDS:
         return None
     index = int(np.argmax(path > 0.5))
+    if float(rest.mean()) > PERFECT_RESIDUAL and _contrast(window[index].coarse) > KEPT_CONTRAST * 0.5 * (
+        _contrast(first) + _contrast(last)
+    ):
+        return None
     below, above = float(path[index - 1]), float(path[index])
     part = 0.5 if above <= below else (0.5 - below) / (above - below)
     middle = float(times[index - 1] + part * (times[index] - times[index - 1]))
     return _Candidate(middle, float(np.abs(step).mean()) * (1.0 - float(rest.mean())))
+
+
+def _contrast(picture: NDArray[np.float32]) -> float:
+    """How much a picture's blocks differ, in levels."""
+    return float(picture.std(axis=0).mean())

@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.looks import Look, difference
+from assistant.looks import Look, changed_share, difference
 from assistant.mixtures import DissolveFinder
 from assistant.timeline import Transition
 
@@ -23,6 +23,8 @@ LEAST_DIFFERENCE = 1.2  # levels of 0..255 that motion does not explain; a slide
 LEAST_RATIO = 3.6  # over the differences around it; cuts have 5 and more, motion, jerks and whip pans 2.9 at most
 OTHER_CUT_RATIO = 5.0  # a neighbour that stands out like this is another cut, no measure of what goes on here
 QUIET_DIFFERENCE = 0.3  # added to the surroundings: in a still picture the noise of the codec is no yardstick
+# A new shot changes the picture in many places: a thing that appears or vanishes changes one.
+WIDE_SHARE = 0.25  # of the picture's blocks; new slides touch 0.28 and more, things that appear at once 0.22 at most
 LASTING_SHARE = 0.5  # of the difference must remain between all that is before and all that is after
 NEIGHBOUR_SECONDS = 0.27
 LEAST_NEIGHBOURS = 3
@@ -176,6 +178,8 @@ class ShotDetector:
         around = sorted((n.change for n in (*earlier, *later) if not n.is_cut), reverse=True)
         usual = _usual(around)
         if look.change < LEAST_RATIO * (usual + QUIET_DIFFERENCE):
+            return False
+        if changed_share(before, look) < WIDE_SHARE:
             return False
         lasting = LASTING_SHARE * look.change
         returns = (difference(before, n) < lasting for n in later if not n.empty)
