@@ -368,7 +368,7 @@ def test_two_hundred_jobs_leave_memory_and_handles_flat(home, film):
         return int(Path(f"/proc/{process_id}/statm").read_text().split()[1]) * 4096
 
     with JobQueue(Settings(home), worker=SPEC, patience=PATIENCE) as queue:
-        seen = []
+        seen: list[tuple[int, int, int]] = []
         for number in range(200):
             job = queue.submit(film(f"{number}.mp4"), "film")
             assert queue.wait(job.id, SOON).state == "done"
