@@ -176,7 +176,7 @@ def _look(
     stream = read(
         path,
         video,
-        frame_size=max(LEAST_FRAME_SIZE, recognizer.spec.size, describer.size),
+        frame_size=max(LEAST_FRAME_SIZE, recognizer.frame_size, describer.frame_size),
         frame_rate=plan.frame_rate,
         sound=spool,
         cancelled=cancelled,
@@ -225,9 +225,7 @@ def label_matrix(bench: Workbench) -> NDArray[np.float32]:
     """Unit vectors float32 ``[labels, D]`` of the label list in use, computed once per list and describer."""
     label_set = bench.models.label_set()
     model, revision = bench.models.identity("descriptions")
-    key = stage_key(
-        "", "labels", model, revision, {"labels": label_set.labels, "templates": label_set.templates}
-    )
+    key = stage_key("", "labels", model, revision, {"labels": label_set.labels, "templates": label_set.templates})
     stored = bench.library.load_arrays(key)
     if stored is not None and "matrix" in stored:
         return np.asarray(stored["matrix"], dtype=np.float32)

@@ -135,8 +135,8 @@ def explain(
         lambda done: report(Progress("explain", float(done), total, f"experiment {done} of {total:.0f}")),
         dict(bench.library.load_arrays(key) or {}),
     )
-    clip = clip_at(path, timeline.video, segment.frame_seconds, max(model.spec.size, 64))
-    shifted = clip_at(path, timeline.video, _shifted(segment), max(model.spec.size, 64))
+    clip = clip_at(path, timeline.video, segment.frame_seconds, model.frame_size)
+    shifted = clip_at(path, timeline.video, _shifted(segment), model.frame_size)
     try:
         measured = measure(passes, model.squares(clip), model.squares(shifted), index)
     finally:

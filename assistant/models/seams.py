@@ -22,7 +22,7 @@ def never() -> bool:
 
 @dataclass(frozen=True)
 class Recognition:
-    """Probabilities float32 ``[labels]`` (softmax over all labels, sums to 1), logits alike, embedding float32 ``[D]``."""
+    """Probabilities float32 ``[labels]`` (softmax over all labels), logits alike, embedding float32 ``[D]``."""
 
     probabilities: NDArray[np.float32]
     logits: NDArray[np.float32]
@@ -35,6 +35,7 @@ class ActionRecognizer(Protocol):
     name: str
     revision: str
     spec: ClipSpec
+    frame_size: int  # pixels of the shortest edge at which frames should arrive: what the model scales them to anyway
     labels: tuple[str, ...]
     none_below: float  # best probability under which none of the labels fits
 
@@ -49,7 +50,7 @@ class Describer(Protocol):
     name: str
     revision: str
     logit_scale: float
-    size: int  # pixels of the square that the model sees
+    frame_size: int  # pixels of the shortest edge at which frames should arrive
 
     def embed_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Unit vectors float32 ``[N, D]`` of frames uint8 ``[N, H, W, 3]``."""
