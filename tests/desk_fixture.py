@@ -151,7 +151,7 @@ class FakeAssistant:
         for segment in timeline.segments[: 40 if "long" in question else 3]:
             words += f"First {segment.description.label} is {segment.action.label} [S{segment.id}].".split()
         words += ["And", "a", "comet", "falls", "[S99]."]
-        words = words * (8 if "long" in question else 1)
+        words = words * (40 if "long" in question else 1)
         said = ""
         for word in words:
             if cancelled():

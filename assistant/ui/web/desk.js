@@ -39,6 +39,7 @@ class Desk {
     this.token = data.token;
     if (this.sha !== data.sha) {
       this.sha = data.sha;
+      this.view = { segments: [], shots: [], speech: [], absences: [], suppressed: [] };
       this.selected = null;
       this.duration = data.duration;
       this.hasPicture = data.has_picture;
@@ -135,12 +136,22 @@ class Desk {
 
   // A time anywhere on the page, in a streaming answer too, is a link #t=7.25&s=3.
   followLink(event) {
-    const link = event.composedPath().find((node) => node.tagName === "A" && (node.getAttribute("href") || "").startsWith("#t="));
+    const link = event.composedPath().find((node) => node.tagName === "A" && /^#(t=|copy$)/.test(node.getAttribute("href") || ""));
     if (!link || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     event.stopPropagation();
+    if (link.getAttribute("href") === "#copy") { this.copy(link); return; }
     const target = new URLSearchParams(link.getAttribute("href").slice(1));
     this.go(Number(target.get("t")) || 0, target.has("s") ? Number(target.get("s")) : null);
+  }
+
+  // The text of the answer that this link stands under, times included.
+  async copy(link) {
+    const message = link.closest('[data-testid="stChatMessage"]');
+    const text = message ? message.querySelector('[data-testid="stMarkdown"]').innerText.replaceAll("\u2060", "") : "";
+    const words = link.textContent;
+    try { await navigator.clipboard.writeText(text); link.textContent = "Copied"; } catch { link.textContent = "Not allowed here"; }
+    setTimeout(() => { link.textContent = words; }, 1500);
   }
 
   async cannotPlay() {

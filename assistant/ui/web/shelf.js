@@ -27,8 +27,25 @@ class Shelf {
     if (this.closed) return;
     const { small, current, limit } = this.component.data;
     this.message.textContent = shelf.items.length ? "" : this.component.data.empty;
-    if (changed(this, "items", [shelf.items, current, limit])) this.items.replaceChildren(...shelf.items.slice(0, limit).map((item) => this.item(item, small, current)));
+    this.show(shelf.items.slice(0, limit), small, current);
     this.timer = setTimeout(() => this.load(), shelf.busy ? 1000 : 5000);
+  }
+
+  // Only what is new is drawn: the focus and the pointer stay where they are while others make progress.
+  show(items, small, current) {
+    const known = this.known || new Map();
+    this.known = new Map();
+    const nodes = items.map((item) => {
+      const key = item.sha256 || item.job.id, text = JSON.stringify([item, small, item.sha256 === current]), old = known.get(key);
+      const entry = old && old.text === text ? old : { text, node: this.item(item, small, current) };
+      this.known.set(key, entry);
+      return entry.node;
+    });
+    if (nodes.length !== this.items.children.length || nodes.some((node, at) => this.items.children[at] !== node)) {
+      const focus = this.items.getRootNode().activeElement;
+      this.items.replaceChildren(...nodes);
+      if (focus && focus.isConnected) focus.focus();
+    }
   }
 
   item(item, small, current) {

@@ -71,7 +71,8 @@ class Why {
     const cells = grid.flat().map((value) => h("i", { vars: { opacity: Math.max(0, value / most).toFixed(2) } }));
     return h("div", { class: "column" }, h("h4", {}, "where it mattered"), h("div", { class: "where" },
       h("img", { alt: "Key frame", src: `/api/picture/${this.desk.sha}/keyframe-${this.segment}.jpg` }),
-      h("div", { class: "cells", vars: { "--across": grid[0].length } }, ...cells)));
+      h("div", { class: "cells", vars: { "--across": grid[0].length } }, ...cells)),
+      h("p", { class: "hint" }, "Orange: hiding this place lowers the score. The model sees the middle of the picture."));
   }
 
   controls(found) {
@@ -89,8 +90,9 @@ class Why {
   trust(found) {
     const measured = found.faithfulness || {};
     if (measured.better_than_random === undefined) return h("p");
-    return h("p", { class: measured.better_than_random ? "hint" : "flag" }, measured.better_than_random
+    const sentence = (found.notes && found.notes[0]) || (measured.better_than_random
       ? "Taking away what is marked changes the score more than taking away as much at random, so the marks can be trusted."
       : "Taking away what is marked changes the score no more than taking away as much at random: do not rely on these marks.");
+    return h("p", { class: measured.better_than_random ? "hint" : "flag" }, sentence);
   }
 }
