@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -54,6 +55,14 @@ def read_lines(name: str, folder: Path = PROMPTS_FOLDER) -> list[str]:
     """The lines of a list in ``prompts/``, without empty lines and without comments (``#`` to the end of the line)."""
     lines = (line.split("#", 1)[0].strip() for line in read(name, folder).splitlines())
     return [line for line in lines if line]
+
+
+def changed(name: str, folder: Path = PROMPTS_FOLDER) -> int:
+    """When a file of ``prompts/`` was last changed, in nanoseconds: a key for what is made from it."""
+    try:
+        return os.stat(f"{folder}/{name}").st_mtime_ns  # asked often: a Path would cost more than the question
+    except OSError as error:
+        raise PromptInvalid(f"prompts/{name} cannot be read", "restore the file from the project") from error
 
 
 @lru_cache(maxsize=64)

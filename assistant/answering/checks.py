@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assistant.answering.facts import Facts, Seen
-from assistant.answering.matching import anchor_runs, heard_in
+from assistant.answering.matching import anchor_runs, heard_in, is_appearing
 from assistant.answering.numbers import judge_numbers
 from assistant.answering.questions import Topic
 from assistant.answering.times import clock_times
-from assistant.answering.words import ORDINALS, Phrase, frame_stems, number, stem, synonyms, tokens
+from assistant.answering.words import ORDINALS, REPEATS, Phrase, frame_stems, number, stem, synonyms, tokens
 from assistant.timeline import EvidenceKind, Verdict
 
 Judgement = tuple[Verdict, EvidenceKind, str]
@@ -57,6 +57,7 @@ def judge(sentence: str, ids: Sequence[int], facts: Facts) -> Judgement:
         *(_judge_part(part, facts) for part in parts),
         _judge_times(bare, ids, facts),
         _judge_order(parts),
+        *(_judge_order_within(part, facts) for part in parts if len(part.ids) > 1),
         judge_numbers(bare, [part.ids for part in parts], facts),
     ]
     known = [found for found in judgements if found is not None]
@@ -85,6 +86,10 @@ def split_parts(sentence: str, usable: frozenset[int], facts: Facts) -> list[Par
         parts.append(Part(sentence[start : match.start()].strip(), tuple(found for found in ids if found in usable)))
         start = match.end()
     rest = sentence[start:].strip(" .!?;,")
+    if len(parts) > 0 and rest and not _content(parts[0].text) and not _QUOTED.search(parts[0].text):
+        # "In [S1], a circle turns, and in [S2] a star shakes": each mark leads its words.
+        texts = [*(part.text for part in parts[1:]), rest]
+        return [Part(text, part.ids) for text, part in zip(texts, parts, strict=True) if part.ids]
     if rest and parts:
         parts[-1] = Part(f"{parts[-1].text}; {rest}" if parts[-1].text else rest, parts[-1].ids)
     return [part for part in parts if part.ids]
@@ -149,7 +154,9 @@ def _judge_seen(text: str, segments: Sequence[Seen], facts: Facts) -> Judgement 
         if not phrases:
             continue
         checked = True
-        showing = [one for one in segments if one.says(phrases)]
+        showing = [one for one in segments if one.says(phrases)] or _present(phrases, segments)
+        if showing and not negative and all(is_appearing(p) for p in phrases):
+            continue  # "... appear one after the other": they do, since they are seen
         if negative:
             if showing:
                 return "contradicted", "descriptions", "it is seen there"
@@ -167,6 +174,12 @@ def _judge_seen(text: str, segments: Sequence[Seen], facts: Facts) -> Judgement 
     if idle and not negative and not _spans_run(segments):
         return "contradicted", kinds[0], f"S{idle[0]} does not show it"
     return "supported", "actions" if "actions" in kinds else kinds[0], ""
+
+
+def _present(phrases: Sequence[Phrase], segments: Sequence[Seen]) -> list[Seen]:
+    """The segments that show the rest of the phrases where one of them only says that a thing appears."""
+    rest = [p for p in phrases if not is_appearing(p)]
+    return [one for one in segments if one.says(rest)] if len(rest) < len(phrases) else []
 
 
 def _spans_run(segments: Sequence[Seen]) -> bool:
@@ -235,6 +248,25 @@ def _judge_order(parts: Sequence[Part]) -> Judgement | None:
     return None
 
 
+def _judge_order_within(part: Part, facts: Facts) -> Judgement | None:
+    """ "A before B [S1] [S4]": one of the segments of A must come before one of B."""
+    match = _ORDERED.search(part.text)
+    if match is None:
+        return None
+    sides = [_content(part.text[: match.start()]), _content(part.text[match.end() :])]
+    ids = [[found for found in part.ids if side and facts.seen[found - 1].says(side)] for side in sides]
+    if not all(ids):
+        return None
+    backwards = match.group(1).lower() in ("after", "preceded by")
+    first, second = reversed(ids) if backwards else ids
+    if min(first) < max(second):
+        return None
+    return "contradicted", "timeline", "it is the other way round"
+
+
+_ORDERED = re.compile(r"\b(before|after|and then|then|followed by|preceded by)\b", re.IGNORECASE)
+
+
 def _groups(text: str, facts: Facts) -> list[str]:
     """The words that one segment must show together; a list of several things is a group each."""
     groups: list[str] = []
@@ -276,4 +308,4 @@ _OWN_WORDS = (
     "across along toward around against apart away among best beside measure which moments places carried low too high "
     "fits none known actions unknown whereas more long"
 )
-_LOOSE = frozenset(stem(word) for word in (*_OWN_WORDS.split(), *ORDINALS))
+_LOOSE = frozenset(stem(word) for word in (*_OWN_WORDS.split(), *ORDINALS, *REPEATS))

@@ -13,9 +13,25 @@ from assistant.answering.words import Phrase, colour_stems, number, shape_stems,
 
 Item = TypeVar("Item")
 
-_WEEKDAYS = frozenset(stem(day) for day in ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
+_WEEKDAYS = frozenset(
+    stem(day) for day in ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+)
 _MONTHS = frozenset(
-    stem(m) for m in ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
+    stem(m)
+    for m in [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
 )
 _KINDS_OF_WORD: dict[str, frozenset[str]] = {
     stem("day"): _WEEKDAYS | _MONTHS,
@@ -73,7 +89,7 @@ def readings(topic: Topic, presence_first: bool) -> list[Topic]:
 
 def without_appearing(topic: Topic) -> Topic:
     """The topic without "appears", where that means no more than "is there"."""
-    return replace(topic, phrases=tuple(p for p in topic.phrases if not _is_appearing(p)))
+    return replace(topic, phrases=tuple(p for p in topic.phrases if not is_appearing(p)))
 
 
 def scope_of(asked: Asked, facts: Facts) -> Scope:
@@ -169,7 +185,8 @@ def _named(topic: Topic) -> frozenset[str]:
     return frozenset(found for p in topic.phrases for group in (p.stems, *p.same) for found in group)
 
 
-def _is_appearing(phrase: Phrase) -> bool:
+def is_appearing(phrase: Phrase) -> bool:
+    """Whether a phrase says that something appears, which often means no more than that it is there."""
     return phrase.stems == (stem("appear"),) or (stem("appear"),) in phrase.same
 
 

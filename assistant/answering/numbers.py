@@ -27,6 +27,7 @@ _COUNT = re.compile(
     rf"(?<![\w.:])(\d{{1,6}}|{_WORDS})(?![\w.:]\w)(?:\s+(?:different|separate|distinct|more))?(?:\s+(\w+))?",
     re.IGNORECASE,
 )
+_COUNTED_NOUNS = ("time", "scene", "shot", "segment", "cut", "event", "sentence")
 _WHOLE = ("segment", "segments", "cut", "cuts", "shot", "shots", "scene", "scenes", "event", "events")
 
 
@@ -83,7 +84,7 @@ def _is_count(value: int, noun: str, text: str, parts: Sequence[Sequence[int]], 
         return True
     counts = {len(parts), len(facts.runs(chosen)), len({one.shot for one in chosen})}
     words = " ".join(one.segment.words for one in chosen).lower().split()
-    if value in {number(word) for word in words}:
+    if not noun.lower().startswith(_COUNTED_NOUNS) and value in {number(word) for word in words}:
         return True
     if value not in counts:
         # "3 times: the word ... [S2]": one sentence may hold a word twice.

@@ -263,8 +263,15 @@ def topic_of(part: str, quotes: Sequence[str] = (), said: bool = False, named: f
     phrases: list[Phrase] = []
     for phrase in synonyms().phrases([word for word in words if not _is_quote(word, quotes)]):
         left = [found for found in phrase.stems if found not in frame and number(found) is None]
-        if phrase.same or left or (
-            said and len(phrase.stems) == 1 and number(phrase.stems[0]) is not None and phrase.stems[0] not in ORDINALS
+        if (
+            phrase.same
+            or left
+            or (
+                said
+                and len(phrase.stems) == 1
+                and number(phrase.stems[0]) is not None
+                and phrase.stems[0] not in ORDINALS
+            )
         ):
             phrases.append(phrase)
     return Topic(tuple(_without_echo(phrases)), quoted, said, ordinal=_ordinal(part), text=part.strip())

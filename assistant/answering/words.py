@@ -10,14 +10,36 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from assistant.prompting import read_lines
+from assistant.prompting import changed, read_lines
 
 Stems = tuple[str, ...]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _NEGATED = re.compile(r"n['’]t$")
 _SMALL = tuple(
-    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+    [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+        "twenty",
+    ]
 )
 _TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60}
 NUMBERS: dict[str, int] = {word: value for value, word in enumerate(_SMALL)} | _TENS
@@ -177,40 +199,41 @@ class Synonyms:
 
 def synonyms() -> Synonyms:
     """The groups of ``prompts/words/synonyms.txt``."""
-    return _synonyms(tuple(read_lines("words/synonyms.txt")))
+    return _synonyms(changed("words/synonyms.txt"))
 
 
 def frame_stems() -> frozenset[str]:
     """The stems that may stand in a question or an answer without naming anything in a video."""
-    return _stem_set(tuple(line.lstrip("~") for line in read_lines("words/frame.txt")))
+    return _stem_set("frame", changed("words/frame.txt"))
 
 
 def loose_stems() -> frozenset[str]:
     """Those of `frame_stems` that do name something where a label of the video has them (lines with ``~``)."""
-    return _stem_set(tuple(line[1:] for line in read_lines("words/frame.txt") if line.startswith("~")))
+    return _stem_set("frame", changed("words/frame.txt"), "~")
 
 
 def colour_stems() -> frozenset[str]:
-    return _stem_set(tuple(read_lines("words/colours.txt")))
+    return _stem_set("colours", changed("words/colours.txt"))
 
 
 def shape_stems() -> frozenset[str]:
-    return _stem_set(tuple(read_lines("words/shapes.txt")))
+    return _stem_set("shapes", changed("words/shapes.txt"))
 
 
 @lru_cache(maxsize=4)
-def _synonyms(lines: tuple[str, ...]) -> Synonyms:
+def _synonyms(changed_ns: int) -> Synonyms:
     groups: dict[Stems, frozenset[Stems]] = {}
-    for line in lines:
-        members = [tuple(stem(w) for w in tokens(p) if w not in _FILLERS) for p in line.replace("=", ",").split(",")]
+    for line in read_lines("words/synonyms.txt"):
+        members = [tuple(stem(w) for w in tokens(p) if w not in _FILLERS) for p in line.split(",")]
         for member in members:
             groups[member] = groups.get(member, frozenset()) | (frozenset(members) - {member})
     return Synonyms(groups, max((len(member) for member in groups), default=1))
 
 
 @lru_cache(maxsize=16)
-def _stem_set(lines: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(stem(word) for line in lines for word in line.split())
+def _stem_set(name: str, changed_ns: int, prefix: str = "") -> frozenset[str]:
+    lines = [line for line in read_lines(f"words/{name}.txt") if line.startswith(prefix)]
+    return frozenset(stem(word) for line in lines for word in line.lstrip("~").split())
 
 
 def _strip_suffix(word: str) -> str:
