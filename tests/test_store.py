@@ -45,6 +45,11 @@ def file_with(path, content=b"not really a film"):
     return path
 
 
+@pytest.fixture
+def video_file(tmp_path_factory):
+    return file_with(tmp_path_factory.mktemp("films") / "film.mp4")
+
+
 def video_of(path):
     return Video(str(path), hashlib.sha256(path.read_bytes()).hexdigest(), 4.0, 64, 48, 25.0, True)
 
@@ -128,7 +133,8 @@ def test_deleting_a_video_deletes_all_that_came_from_it_and_not_the_persons_file
     before = everything(library)
     fill(library, video)
     library.delete_video(video.sha256)
-    assert everything(library) == {**before, "videos": before["videos"] - {video.sha256}}
+    kept_files = {name for name in before["files"] if video.sha256 not in name}
+    assert everything(library) == {**before, "videos": {kept.sha256}, "files": kept_files}
     assert (tmp_path / "films" / "garden.mp4").exists()
     assert library.timeline(kept.sha256) is not None
     assert library.search_all("garden") != []
@@ -259,7 +265,7 @@ def test_a_damaged_stage_is_noticed_removed_and_can_be_saved_again(library, vide
     key = library.stage_key(video.sha256, "sights", "model", "1", {})
     library.save_stage(key, {"a": list(range(100))})
     library.save_arrays(key, {"a": np.arange(100)})
-    (path,) = (library.home / "videos").rglob(f"*{suffix}")
+    (path,) = (library.home / "videos").glob(f"*/stages/*{suffix}")
     content = bytearray(path.read_bytes())
     match damage:
         case "flip":
@@ -464,9 +470,51 @@ def test_a_damaged_database_is_refused_with_a_remedy_and_left_alone(tmp_path):
     path = tmp_path / "library.sqlite"
     for damaged in (b"this is no database at all" * 100, path.read_bytes()[:4096] + os.urandom(100_000)):
         path.write_bytes(damaged)
-        with pytest.raises(LibraryUnusable, match=r"damaged.*move that file away"):
+        with pytest.raises(LibraryUnusable, match=r"damaged.*move library.sqlite. away"):
             Library(tmp_path)
         assert path.read_bytes() == damaged
+
+
+def test_a_library_whose_database_is_gone_finds_its_videos_and_stages_again(tmp_path):
+    home, own = tmp_path / "library", file_with(tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    with Library(home) as library:
+        upload = file_with(library.new_upload("holiday.mp4"), b"a holiday")
+        key = stage_key(video_of(upload).sha256, "sights", "model", "1", {})
+        before = [library.add_video(own, "mine", video_of(own)), library.add_video(upload, "Holiday", video_of(upload))]
+        library.rename(before[0].sha256, "My own")
+        library.save_stage(key, {"a": 1})
+        gone = library.add_video(file_with(tmp_path / "gone.mp4", b"gone"), "gone", video_of(tmp_path / "gone.mp4"))
+        library.delete_video(gone.sha256)
+    for path in home.glob("library.sqlite*"):
+        path.unlink()
+    with Library(home) as library:
+        after = {entry.sha256: entry for entry in library.videos()}
+        assert library.load_stage(key) == {"a": 1}
+    assert {(e.sha256, e.path, e.owned) for e in after.values()} == {(e.sha256, e.path, e.owned) for e in before}
+    assert [after[entry.sha256].name for entry in before] == ["My own", "Holiday"]
+    assert after[before[1].sha256].video == before[1].video
+
+
+def test_a_copy_is_made_once_a_day_and_put_back_when_the_database_is_gone(tmp_path, video_file):
+    with Library(tmp_path) as library:
+        sha256 = library.add_video(video_file, "film", video_of(video_file)).sha256
+        library.chats.append_turn(library.chats.start(sha256), "What?", Answer("What?", "This."))
+    assert list((tmp_path / "backups").iterdir()) == [], "nothing was there when it was opened"
+    for _ in range(2):
+        Library(tmp_path).close()
+    (backup,) = (tmp_path / "backups").iterdir()
+    with Library(tmp_path) as library:
+        other = file_with(tmp_path.parent / "other.mp4", b"other")
+        library.add_video(other, "other", video_of(other))
+    (tmp_path / "library.sqlite").unlink()
+    file_with(tmp_path / "library.sqlite-wal", b"a journal of the lost one")
+    damaged = file_with(backup.with_name("library-99999999-000000-daily.sqlite"), backup.read_bytes()[:5000])
+    with Library(tmp_path) as library:
+        assert {entry.name for entry in library.videos()} == {"film", "other"}
+        (conversation,) = library.chats.conversations(sha256)
+        assert [turn.question for turn in library.chats.turns(conversation.id)] == ["What?"]
+        assert library.database.integrity() == "ok"
+    assert damaged.exists()
 
 
 def test_a_library_of_a_newer_program_is_refused_unchanged(tmp_path):

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 MOST_DEATHS = 2
 RECOVERY_SECONDS = 5.0
+SWEEP_SECONDS = 3600.0
 LOOK_SECONDS = 1.0  # how soon a job that another process asked for is noticed
 
 
@@ -92,7 +93,7 @@ class Lane:
         left = self._rows.wait_again(self._kinds)
         if left:
             logger.info("unfinished jobs wait again jobs=%d", left)
-        idle_since = time.monotonic()
+        idle_since = swept_at = time.monotonic()
         while not self._closing:
             job = self._rows.take(self._kinds)
             if job is not None:
@@ -101,6 +102,9 @@ class Lane:
                 continue
             if self._worker is not None and time.monotonic() - idle_since > self._patience.idle_seconds:
                 self._drop_worker()
+            if time.monotonic() - swept_at > SWEEP_SECONDS:
+                swept_at = time.monotonic()
+                self._library.sweep()
             self._pause(LOOK_SECONDS)
 
     def _run(self, job: Job) -> None:

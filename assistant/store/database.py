@@ -6,13 +6,13 @@ import contextlib
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from assistant.errors import LibraryUnusable
-from assistant.store.files import Disk
+from assistant.store.backups import back_up, is_due, restore
+from assistant.store.files import Disk, reported
 from assistant.store.schema import MIGRATIONS
 
 logger = logging.getLogger(__name__)
@@ -33,13 +33,18 @@ class Database:
         self._disk = disk
         self._writing = threading.RLock()
         self._reading = threading.Lock()
-        with self._reported():
+        with self._reported(), reported(path.parent):
+            if not path.exists():
+                restore(path, backups)
             self._writer = self._connect()
             try:
                 self._writer.execute("PRAGMA journal_mode=WAL")
                 if check:
                     self._check()
+                new = self._version() == 0
                 self._migrate(migrations, backups)
+                if not new:
+                    self._back_up_daily(backups)
                 self._reader = self._connect()
             except BaseException:
                 self._writer.close()
@@ -105,7 +110,7 @@ class Database:
         if version == len(migrations):
             return
         if version > 0:
-            self._back_up(backups, version)
+            back_up(self._writer, backups, f"v{version}")
         # Exclusive, and looked at again: another process may have migrated while this one waited.
         self._writer.execute("BEGIN EXCLUSIVE")
         try:
@@ -119,15 +124,15 @@ class Database:
             if self._writer.in_transaction:
                 self._writer.rollback()
 
+    def _back_up_daily(self, backups: Path) -> None:
+        try:
+            if is_due(backups):
+                back_up(self._writer, backups, "daily")
+        except (OSError, sqlite3.Error) as error:  # a full disk, say, is no reason not to open
+            logger.warning("no daily backup of the library: %s", error)
+
     def _version(self) -> int:
         return int(self._writer.execute("PRAGMA user_version").fetchone()[0])
-
-    def _back_up(self, backups: Path, version: int) -> Path:
-        path = backups / f"library-v{version}-{time.strftime('%Y%m%d-%H%M%S')}.sqlite"
-        with contextlib.closing(sqlite3.connect(path)) as copy:
-            self._writer.backup(copy)
-        logger.info("backed up the library before a migration file=%s", path.name)
-        return path
 
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:
@@ -156,7 +161,7 @@ def unusable_database(error: sqlite3.Error, path: Path) -> LibraryUnusable:
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "malformed" in str(error):
         return LibraryUnusable(
             f"the library's database {path} is damaged",
-            "move that file away (and put back the newest of backups/, if any); analysed stages are found again",
+            f"move {path.name}* away and start again; the videos are found again, the chats in the newest backup",
         )
     return LibraryUnusable(
         f"the library {path.parent} cannot be used ({error})", "choose another folder with --home or ASSISTANT_HOME"

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from assistant.errors import Cancelled
 from assistant.store import index, stages
+from assistant.store.cards import CARD_NAME, pieces_of
 from assistant.store.chats import Chats
 from assistant.store.database import Database
 from assistant.store.entries import Correction, Entry, Hit, checked_sha256, content_hash, correction_of, entry_of
-from assistant.store.files import SAFE_NAME, Disk, Files, reported, seal, suffix_of
+from assistant.store.files import SAFE_NAME, Disk, Files, reported, seal, suffix_of, unseal
 from assistant.store.stages import stage_key
 from assistant.store.sweep import sweep
 from assistant.store.text import clean, dump
@@ -97,10 +98,7 @@ class Library:
             )
         if keep_copy or path.is_relative_to(self.files.uploads):
             self._adopt(path, sha256, suffix_of(path.name) or suffix_of(name))
-        entry = self.entry(sha256)
-        if entry is None:
-            raise _removed()
-        return entry
+        return self._carded(sha256)
 
     def videos(self) -> list[Entry]:
         """Every video, the newest first."""
@@ -122,12 +120,18 @@ class Library:
 
     def rename(self, sha256: str, name: str) -> None:
         """Call the video otherwise; its file keeps its name."""
-        self.database.write("UPDATE videos SET name = ? WHERE sha256 = ?", (clean(name), sha256))
+        if self.database.write("UPDATE videos SET name = ? WHERE sha256 = ?", (clean(name), sha256)):
+            self._carded(sha256)
 
     def delete_video(self, sha256: str) -> None:
         """Remove the video and all that came from it; never a file of the person's own outside the library."""
-        checked_sha256(sha256)
+        card = self.files.videos / checked_sha256(sha256) / CARD_NAME
         with self.database.writing() as connection:
+            # First of all: without it the folder is not wanted, should this process end here.
+            with reported(self.home):
+                if card.exists():
+                    card.unlink()
+                    self._disk.sync_folder(card.parent)
             uploads = [Path(os.fsdecode(row["path"])) for row in _paths_of(connection, sha256)]
             connection.execute("DELETE FROM videos WHERE sha256 = ?", (sha256,))
             connection.execute("DELETE FROM jobs WHERE sha256 = ? AND state NOT IN ('waiting', 'running')", (sha256,))
@@ -333,6 +337,17 @@ class Library:
         if not SAFE_NAME.fullmatch(name):
             raise ValueError(f"not a file name of ours: {name!r}")
         return self.files.videos / checked_sha256(sha256) / folder / name
+
+    def _carded(self, sha256: str) -> Entry:
+        """The entry, with its card written beside its files."""
+        entry = self.entry(sha256)
+        if entry is None:
+            raise _removed()
+        target = self.files.videos / sha256 / CARD_NAME
+        pieces = pieces_of(entry)
+        if unseal(target) != pieces[1]:
+            self._place(self.files.write_temporary(pieces), sha256, target)
+        return entry
 
     def _require(self, connection: sqlite3.Connection, sha256: str) -> None:
         if connection.execute("SELECT 1 FROM videos WHERE sha256 = ?", (sha256,)).fetchone() is None:
