@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assistant.looks import Look
 
@@ -19,8 +20,8 @@ MOST_RESIDUAL = 0.2  # of the ends' difference that no mixture of them explains,
 MEAN_RESIDUAL = 0.11  # ... and on average
 # Two scenes mixed half and half have less contrast than each; a pattern that moves looks like a mixture, but keeps it.
 KEPT_CONTRAST = 0.945
-PERFECT_RESIDUAL = 0.03  # so little that the contrast need not be asked: one end may be almost flat
-LEAST_UNEVEN = 0.62  # share of the change that is not the same everywhere: less is a camera that adapts to the light
+LEAST_UNEVEN = 0.33  # share of the change that is not the same everywhere: less is a camera that adapts to the light
+DARK_BELOW, DARK_PEAK = 24.0, 100.0  # mean and highest level of an end that belongs to a fade through black
 # Both ends must be seen unmixed for so long: light that changes or a camera that moves does not rest.
 PLATEAU_SECONDS = 0.1
 PLATEAU_SHARE = 0.1
@@ -74,6 +75,8 @@ def _mixture(window: Sequence[Look]) -> _Candidate | None:
     changed = float((np.abs(step).max(axis=1) > CHANGED_LEVELS).mean())
     if changed < CHANGED_SHARE or any(look.is_cut or look.empty for look in window):
         return None
+    if any(look.brightness < DARK_BELOW and look.coarse.max() < DARK_PEAK for look in (window[0], window[-1])):
+        return None
     if float(np.abs(step - np.median(step)).mean()) < LEAST_UNEVEN * float(np.abs(step).mean()):
         return None
     inner = np.stack([look.coarse for look in window[1:-1]]) - first
@@ -92,9 +95,7 @@ def _mixture(window: Sequence[Look]) -> _Candidate | None:
     if begins - times[0] < PLATEAU_SECONDS or times[-1] - ends < PLATEAU_SECONDS:
         return None
     index = int(np.argmax(path > 0.5))
-    if float(rest.mean()) > PERFECT_RESIDUAL and _contrast(window[index].coarse) > KEPT_CONTRAST * 0.5 * (
-        _contrast(first) + _contrast(last)
-    ):
+    if _contrast(window[index].coarse) > KEPT_CONTRAST * 0.5 * (_contrast(first) + _contrast(last)):
         return None
     below, above = float(path[index - 1]), float(path[index])
     part = 0.5 if above <= below else (0.5 - below) / (above - below)

@@ -31,6 +31,7 @@ LEAST_NEIGHBOURS = 3
 MOST_NEIGHBOURS = 10
 
 SUDDEN_SHARE = 0.6  # of its brightness a picture still has just before it is cut to black
+FLASH_SECONDS = 0.5
 LONG_EMPTY_SECONDS = 3.0  # an empty stretch of this length is a shot of its own
 DIP_SHARE = 0.4  # of the brightness on both sides, at the bottom of a fade through black
 DIP_SECONDS = 0.6
@@ -220,7 +221,8 @@ class ShotDetector:
                 self._waiting.append(Boundary(look.seconds, "fade"))
             elif stretch.before is not None:
                 # A camera flash or a dropped picture is followed by what was there before.
-                if difference(stretch.before, look) < DIFFERENT_SCENE and look.seconds - stretch.start_seconds < 0.5:
+                brief = stretch.sudden and look.seconds - stretch.start_seconds < FLASH_SECONDS
+                if brief and difference(stretch.before, look) < DIFFERENT_SCENE:
                     return
                 middle = 0.5 * (stretch.start_seconds + look.seconds)
                 sudden = stretch.sudden
