@@ -336,3 +336,21 @@ def test_the_demo_model_understands_new_sentences_by_new_voices(demo, detector):
 @pytest.mark.parametrize("level", [0.0, 0.05])
 def test_the_demo_model_writes_nothing_for_silence_and_noise(demo, level):
     assert demo.transcribe(noise(4, level), [Span(0.5, 3.5)]).utterances == ()
+
+
+def test_the_demo_model_does_not_believe_most_of_what_it_makes_of_a_real_person(demo, detector, media):
+    believed = heard = 0
+    for name in ("speech/jfk.flac", "speech/nasa_webb_narration.mp4", "speech/en_brooklyn_bridge.wav"):
+        samples = sound_of(media / name)
+        result = demo.transcribe(samples, detector.detect(samples))
+        believed += len(result.utterances)
+        heard += len(result.utterances) + len(result.suppressed)
+    assert heard >= 6
+    assert believed <= 0.25 * heard
+
+
+def test_a_config_that_asks_for_the_unknown_is_damage(tmp_path):
+    small_checkpoint(tmp_path / "model.pt")
+    (tmp_path / "config.json").write_text('{"feeding": {"max_chunk_minutes": 1}}')
+    with pytest.raises(ModelUnavailable, match="feeding that nobody knows"):
+        WhisperTranscriber(tmp_path)

@@ -24,6 +24,7 @@ from assistant.models.whisper_checkpoint import (
     identity,
     load,
     read_feeding,
+    read_limits,
     tokenizer,
     weights_file,
 )
@@ -69,7 +70,7 @@ class WhisperTranscriber:
         path = Path(path)
         self.name, self.revision = identity(path)
         self.feeding = feeding or read_feeding(path)
-        self.limits = limits or GateLimits()
+        self.limits = limits or read_limits(path)
         self.word_times = word_times
         self._device, self._precision = device, precision
         self._model = load(weights_file(path), device, precision)

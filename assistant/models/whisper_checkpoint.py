@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.errors import ModelUnavailable
 from assistant.models.checkpoints import PULL_COMMAND, damaged, optional_json, revision
+from assistant.models.speech_gates import GateLimits
 
 if TYPE_CHECKING:
     from whisper.model import Whisper
@@ -79,15 +80,25 @@ def _fingerprint(weights: Path) -> str:
 
 def read_feeding(path: Path) -> Feeding:
     """How the checkpoint in this file or folder wants to be fed: the defaults, unless its ``config.json`` says so."""
-    config = _config(path)
-    known = {field.name for field in fields(Feeding)}
-    given = {name: value for name, value in dict(config.get("feeding", {})).items() if name in known}
+    given = _given(path, "feeding", Feeding)
     if "temperatures" in given:
         given["temperatures"] = tuple(given["temperatures"])
     feeding = Feeding(**given)
     if not 1.0 <= feeding.max_chunk_seconds <= WINDOW_SECONDS:
         raise damaged(path, "config.json asks for chunks that are not of 1 to 30 s")
     return feeding
+
+
+def read_limits(path: Path) -> GateLimits:
+    """Where words of this checkpoint stop being believed: how sure it is when it is right is its own."""
+    return GateLimits(**_given(path, "limits", GateLimits))
+
+
+def _given(path: Path, part: str, kind: type[Feeding] | type[GateLimits]) -> dict[str, Any]:
+    given = _config(path).get(part, {})
+    if not isinstance(given, dict) or not given.keys() <= {field.name for field in fields(kind)}:
+        raise damaged(path, f"config.json has {part} that nobody knows")
+    return given
 
 
 def load(weights: Path, device: str, precision: str) -> Whisper:
