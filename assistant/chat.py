@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,17 +15,13 @@ from assistant.errors import ModelUnavailable, QuestionUnusable
 from assistant.grounding import check, marks, resolve, says_not_found, tidy_marks
 from assistant.models.extractive import ExtractiveAnswerer
 from assistant.models.seams import Cancelled, ChatModel, GenerationOptions, never
+from assistant.plaintext import PlainStream, plain_text
 from assistant.retrieval import Similarity
 from assistant.timeline import Answer, Claim, Timeline
 
 __all__ = ["Similarity", "Turn", "answer", "suggestions", "usable_question"]
 
 logger = logging.getLogger(__name__)
-
-_LINK = re.compile(r"!?\[([^\[\]]*)\]\(([^()]*)\)")
-_BARE_LINK = re.compile(r"\b(?:https?|ftp|file|data|javascript|mailto|www)(?::|\.)\S*", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]{0,400}>")
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|$)", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -76,11 +71,13 @@ def answer(
             similarity=similarity,
         )
         options = GenerationOptions(settings.chat.answer_tokens, timeout_seconds=settings.chat.timeout_seconds)
-        quiet = _Thoughtless()
+        harmless = PlainStream()
         for piece in model.stream(prompt.messages, options, cancelled):
             pieces.append(piece)
-            if shown := quiet.feed(piece):
+            if shown := harmless.feed(piece):
                 yield shown
+        if shown := harmless.rest():
+            yield shown
     except ModelUnavailable as error:
         logger.warning("the language model failed: %s", error.what)
         notice = f"The language model did not answer ({error}). This answer was put together without it."
@@ -146,7 +143,8 @@ def _checked(
         return None
     claims = check(text, timeline, shown_ids)
     if says_not_found(text):
-        return Answer(question, text, (), _refusal_claims(claims), found=False, model=model)
+        refusal = next(claim for claim in claims if says_not_found(claim.text))
+        return Answer(question, refusal.text, (), _refusal_claims([refusal]), found=False, model=model)
     _, unresolved = resolve(text, timeline, shown_ids)
     kept = [claim for claim in claims if claim.verdict in ("supported", "not_checkable") and claim.segment_ids]
     if not any(claim.verdict == "supported" for claim in kept):
@@ -166,42 +164,8 @@ def _refusal_claims(claims: Sequence[Claim]) -> tuple[Claim, ...]:
 
 
 def clean(text: str) -> str:
-    """What a language model said, as text alone: no thoughts, links, pictures, markup or control characters."""
-    text = _THOUGHT.sub(" ", text)
-    text = tidy_marks(text)
-    text = _LINK.sub(lambda match: match.group(1), text)
-    text = _TAG.sub(" ", text)
-    text = _BARE_LINK.sub(" ", text)
-    text = re.sub(r"[<>`]", " ", text)
-    text = re.sub(r"^\s*(?:#+|[-*+]|\d+[.)])\s+", "", text, flags=re.MULTILINE)
-    text = re.sub(r"\*\*|__", "", text)
-    text = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
-    return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
-
-
-class _Thoughtless:
-    """Holds back what a model thinks aloud between ``<think>`` and ``</think>`` while it streams."""
-
-    def __init__(self) -> None:
-        self._held = ""
-        self._inside = False
-
-    def feed(self, piece: str) -> str:
-        self._held += piece
-        out = ""
-        while self._held:
-            tag = "</think>" if self._inside else "<think>"
-            at = self._held.find(tag)
-            if at >= 0:
-                out += "" if self._inside else self._held[:at]
-                self._held = self._held[at + len(tag) :]
-                self._inside = not self._inside
-                continue
-            keep = next((n for n in range(len(tag) - 1, 0, -1) if self._held.endswith(tag[:n])), 0)
-            ready = self._held[: len(self._held) - keep]
-            self._held = self._held[len(self._held) - keep :]
-            return out + ("" if self._inside else ready)
-        return out
+    """What a language model said, as plain text with its marks written one way."""
+    return plain_text(tidy_marks(text))
 
 
 def _turned(turn: Turn) -> Turned:

@@ -151,4 +151,4 @@ def plain(text: str) -> str:
     """The text without control tokens of chat templates, so that nobody can write a message of another role."""
     while (cleaned := _CONTROL.sub(" ", text)) != text:
         text = cleaned
-    return " ".join(text.split())
+    return " ".join(text.replace("<", "\u2039").replace(">", "\u203a").split())

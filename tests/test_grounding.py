@@ -11,7 +11,8 @@ from timelines import KITCHEN, SHAPES, Row, timeline_of
 
 from assistant.grounding import check, marks, resolve, says_not_found, statements, supported_share, tidy_marks
 from assistant.timeline import Timeline
-from assistant.world.vocabulary import ACTIONS, COLORS, SHAPES as FORMS, any_sentence
+from assistant.world.vocabulary import ACTIONS, COLORS, any_sentence
+from assistant.world.vocabulary import SHAPES as FORMS
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass
 
@@ -39,7 +40,7 @@ def chapters(facts: Facts) -> tuple[Chapter, ...]:
     count = min(_MOST_CHAPTERS, max(1, int(facts.duration_seconds // max(_SHORTEST_SECONDS, 45.0))))
     cuts = _cuts(seen, count)
     edges = [0, *cuts, len(seen)]
-    return tuple(_chapter(seen[start:end]) for start, end in zip(edges, edges[1:], strict=False) if start < end)
+    return tuple(_chapter(seen[start:end]) for start, end in itertools.pairwise(edges) if start < end)
 
 
 def _cuts(seen: tuple[Seen, ...], count: int) -> list[int]:

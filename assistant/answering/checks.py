@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -237,7 +238,7 @@ def _judge_times(sentence: str, ids: Sequence[int], facts: Facts) -> Judgement |
 
 def _judge_order(parts: Sequence[Part]) -> Judgement | None:
     """ "then", "before" and "after" between marked parts must agree with the order in the video."""
-    for earlier, later in zip(parts, parts[1:], strict=False):
+    for earlier, later in itertools.pairwise(parts):
         text = later.text
         lead = re.split(r"[,;]", text)[0] if not _LATER.search(text) else text
         if _LATER.search(text) or _LATER_INSIDE.search(lead):

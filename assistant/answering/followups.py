@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from assistant.answering.facts import Facts
-from assistant.answering.questions import Asked, Topic, understand
+from assistant.answering.questions import THERE, Asked, Topic, understand
 from assistant.answering.words import Phrase, colour_stems, shape_stems, stems
 
 _PRONOUN = re.compile(r"\b(?:it|its|they|them|their|he|she|him|her|this one|that one|these|those)\b")
@@ -39,6 +39,8 @@ def in_context(asked: Asked, history: Sequence[Exchange], facts: Facts) -> Asked
         return _bare(asked, before, last)
     if _is_elliptic(text):
         return _elliptic(asked, before)
+    if THERE.search(text) and last.cited and not (asked.windows or asked.place_ids or asked.anchors):
+        return replace(asked, place_ids=last.cited, refers=False)
     if _PRONOUN.search(text):
         return _with_antecedent(asked, before, last, facts)
     return asked

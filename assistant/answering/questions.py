@@ -131,7 +131,7 @@ def understand(question: str, facts: Facts) -> Asked:
         ordinal=_ordinal(clauses.main),
         options=options,
         either_way=bool(re.search(r"\b(?:before or after|after or before|earlier or later)\b", text)),
-        refers=clauses.relation_refers or bool(_REFERS.search(text)),
+        refers=clauses.relation_refers or bool(_REFERS.search(text) or THERE.search(text)),
     )
     return _settle(asked, clauses)
 
@@ -141,6 +141,11 @@ _REFERS = re.compile(
     r"next|else)\b|"
     r"^(?:and|but|what about|how about)\b|\b(?:after|before|during|at|in) (?:that|this)\b|"
     r"^(?:when|where|why|how often|how long|how many|who)\W*$|\bsure\b|\breally\b"
+)
+# A place that was spoken of before; "is there a dog" names none.
+THERE = re.compile(
+    r"(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )\bthere\b(?! (?:is|are|was|were)\b)(?=\W*$)|"
+    r"\b(?:at|in|during) (?:that|this|the same) (?:time|moment|point|scene|segment|part|shot)\b|\bmeanwhile\b"
 )
 _SHORT = ("what", "who", "when", "where", "how", "that", "there")
 

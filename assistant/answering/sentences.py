@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from assistant.answering.facts import SURE_ACTION, SURE_DESCRIPTION, Run, Said, Seen
@@ -116,8 +117,10 @@ def capital(text: str) -> str:
 
 def safe(text: str, most: int = 300) -> str:
     """Untrusted words for a sentence of ours: no brackets, quotation marks, angle marks or line breaks, and not endless."""
-    text = re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text)
-    text = re.sub(r"[\[\]<>{}`\"“”«»|\\*_#]", " ", text)
+    text = unicodedata.normalize("NFKC", text)
+    text = "".join(c if c.isprintable() else " " for c in text)  # line breaks, bidirectional and zero-width controls
+    text = re.sub(r"[\[\]<>{}`\"“”„«»|\\*_#$~]", " ", text.replace("://", " ").replace("www.", "www "))
+    text = re.sub(r"(?i)\b(javascript|data|vbscript|mailto):", r"\1 ", text)
     text = " ".join(text.split())
     return text if len(text) <= most else text[: most - 1].rstrip() + "\u2026"
 
