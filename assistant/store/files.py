@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 LEFTOVER_SECONDS = 3600.0
 SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 SAFE_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+_BLOCK_BYTES = 1 << 20
 _MAGIC = b"sealed/1 "
 # Process numbers mean something on the machine that gave them only; containers that share a folder differ in this.
 _HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
@@ -120,6 +121,15 @@ class Files:
         else:
             grave.unlink(missing_ok=True)
 
+    def second_name(self, path: Path) -> Path:
+        """A temporary with the content of this file: the same bytes on the disk for an upload, else a copy."""
+        if path.is_relative_to(self.uploads):
+            temporary = self.new_temporary(".link")
+            with contextlib.suppress(OSError):  # a file system without hard links: copied below
+                os.link(path, temporary)
+                return temporary
+        return self.write_temporary(_blocks(path))
+
     def new_upload(self, suffix: str) -> Path:
         """A fresh path in ``uploads``; nothing is created."""
         return self.uploads / own_name(suffix)
@@ -143,6 +153,12 @@ class Files:
                     yield path
 
 
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as handle:
+        while block := handle.read(_BLOCK_BYTES):
+            yield block
+
+
 def own_name(suffix: str = "") -> str:
     """A name nobody else uses, with the process that made it in front."""
     return f"{_HOST}-{os.getpid()}-{uuid.uuid4().hex}{suffix}"
@@ -163,6 +179,14 @@ def is_alive(process_id: int) -> bool:
     except (PermissionError, OverflowError):
         return True
     return True
+
+
+def if_filled(path: Path) -> Path | None:
+    """The path where a file of at least one byte lies there, else None."""
+    try:
+        return path if path.stat().st_size > 0 else None
+    except OSError:
+        return None
 
 
 def suffix_of(name: str) -> str:

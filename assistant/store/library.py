@@ -9,7 +9,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,13 @@ from assistant.store.cards import CARD_NAME, pieces_of
 from assistant.store.chats import Chats
 from assistant.store.database import Database
 from assistant.store.entries import Correction, Entry, Hit, checked_sha256, content_hash, correction_of, entry_of
-from assistant.store.files import SAFE_NAME, Disk, Files, reported, seal, suffix_of, unseal
+from assistant.store.files import SAFE_NAME, Disk, Files, if_filled, reported, seal, suffix_of, unseal
 from assistant.store.stages import stage_key
 from assistant.store.sweep import sweep
 from assistant.store.text import clean, dump
 from assistant.timeline import Json, Segment, Timeline, Video, segment_from_json, segment_to_json
 
 logger = logging.getLogger(__name__)
-
-COPY_BLOCK_BYTES = 1 << 20
 
 __all__ = ["Correction", "Entry", "Hit", "Library", "stage_key"]
 
@@ -132,13 +130,14 @@ class Library:
                 if card.exists():
                     card.unlink()
                     self._disk.sync_folder(card.parent)
-            uploads = [Path(os.fsdecode(row["path"])) for row in _paths_of(connection, sha256)]
+            known = connection.execute("SELECT path FROM paths WHERE sha256 = ?", (sha256,)).fetchall()
             connection.execute("DELETE FROM videos WHERE sha256 = ?", (sha256,))
-            connection.execute("DELETE FROM jobs WHERE sha256 = ? AND state NOT IN ('waiting', 'running')", (sha256,))
+            connection.execute("DELETE FROM jobs WHERE sha256 = ? AND state <> 'running'", (sha256,))
+            connection.execute("UPDATE jobs SET cancel_requested = 1 WHERE sha256 = ?", (sha256,))
             index.forget(connection, sha256)
         self.files.discard_video(sha256, self.database)
-        for path in uploads:
-            self.discard_upload(path)
+        for row in known:
+            self.discard_upload(Path(os.fsdecode(row["path"])))
 
     def new_upload(self, name: str) -> Path:
         """A path below ``uploads`` for a file that a person sends; only the suffix comes from its name."""
@@ -185,7 +184,7 @@ class Library:
 
     def picture(self, sha256: str, name: str) -> Path | None:
         """The picture of this name, or None."""
-        return _if_filled(self._file(sha256, "pictures", name))
+        return if_filled(self._file(sha256, "pictures", name))
 
     def new_temporary(self, suffix: str = "") -> Path:
         """A path for a file in the making, on the library's disk; `adopt_file` makes it last."""
@@ -201,7 +200,7 @@ class Library:
 
     def file(self, sha256: str, name: str) -> Path | None:
         """The video's file of this name, or None."""
-        return _if_filled(self._file(sha256, "files", name))
+        return if_filled(self._file(sha256, "files", name))
 
     def size_bytes(self, sha256: str) -> int:
         """How much disk the library uses for this video."""
@@ -375,7 +374,7 @@ class Library:
         if entry is not None and entry.owned and entry.path.is_file():
             return
         with reported(self.home):
-            temporary = self._second_name(path)
+            temporary = self.files.second_name(path)
             try:
                 with self.database.writing() as connection:
                     self._require(connection, sha256)
@@ -386,34 +385,9 @@ class Library:
             finally:
                 temporary.unlink(missing_ok=True)
 
-    def _second_name(self, path: Path) -> Path:
-        if path.is_relative_to(self.files.uploads):
-            temporary = self.files.new_temporary(".link")
-            with contextlib.suppress(OSError):  # a file system without hard links: copied below
-                os.link(path, temporary)
-                return temporary
-        return self.files.write_temporary(_blocks(path))
-
 
 _ENTRIES = "SELECT v.*, EXISTS (SELECT 1 FROM timelines t WHERE t.sha256 = v.sha256) AS has_timeline FROM videos v"
 
 
 def _removed() -> Cancelled:
     return Cancelled("the video was removed from the library meanwhile", "add it again to analyse it")
-
-
-def _paths_of(connection: sqlite3.Connection, sha256: str) -> Sequence[sqlite3.Row]:
-    return connection.execute("SELECT path FROM paths WHERE sha256 = ?", (sha256,)).fetchall()
-
-
-def _if_filled(path: Path) -> Path | None:
-    try:
-        return path if path.stat().st_size > 0 else None
-    except OSError:
-        return None
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as handle:
-        while block := handle.read(COPY_BLOCK_BYTES):
-            yield block
