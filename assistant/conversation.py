@@ -1,4 +1,4 @@
-"""The messages for a language model: what does not change between turns first, then the conversation, then the question."""
+"""The messages for a language model: what stays the same first, then the conversation, then the question."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def build_prompt(
     found = _evidence(texts, timeline, history, model, budget, similarity)
     if timeline.segments and not any(part.ids for part in found):
         raise ModelFailed(
-            f"the context of {model.name}, {model.context_tokens} tokens, has no room for one segment beside the question",
+            f"the context of {model.name}, {model.context_tokens} tokens, has no room for one segment and the question",
             "choose a language model with a longer context",
         )
     shown = frozenset(one for part in found for one in part.ids)

@@ -17,7 +17,8 @@ _RANGE = re.compile(r"\[S(\d{1,9})\]\s*(?:to|-|–|through)\s*\[S(\d{1,9})\]")
 # A sentence ends at . ! ? before white space and a new beginning; a mark after the full stop still belongs to it.
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”')]*((?:\s*\[S\d{1,9}\])*)(?:\s+|$)|\n+")
 _NOT_FOUND = re.compile(
-    r"\bnot (?:in|shown in|seen in|part of|mentioned in|said in) (?:this|the) video\b|\bthe (?:video|evidence) (?:does not|doesn't) (?:show|say|hold|contain|mention|tell)\b|"
+    r"\bnot (?:in|shown in|seen in|part of|mentioned in|said in) (?:this|the) video\b|"
+    r"\bthe (?:video|evidence) (?:does not|doesn't) (?:show|say|hold|contain|mention|tell)\b|"
     r"\b(?:is|are) not (?:shown|said|mentioned|visible) in (?:this|the) video\b",
     re.IGNORECASE,
 )

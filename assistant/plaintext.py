@@ -1,4 +1,4 @@
-"""Words of a language model made harmless: plain text without links, pictures, markup, formulas or control characters."""
+"""Words of a language model made harmless: text without links, pictures, markup, formulas or control characters."""
 
 from __future__ import annotations
 

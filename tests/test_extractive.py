@@ -212,7 +212,8 @@ def test_an_empty_timeline_is_answered_plainly():
 
 @pytest.mark.parametrize(
     "question",
-    ["?" * 50 + "a", "when " * 300, "before after before after", "[S1] [S2]", "a", "the", "between and", "0:0", "-", "what " * 5 + "“" * 20,
+    ["?" * 50 + "a", "when " * 300, "before after before after", "[S1] [S2]", "a", "the", "between and", "0:0", "-",
+     "what " * 5 + "“" * 20,
      "What is said “", "after", "and then", "how many", "why", "segment", "in the last", "(((((", "\\d+ .* [a-z]{3,}"],
 )  # fmt: skip
 def test_no_question_breaks_the_answerer(shapes, question):

@@ -226,7 +226,7 @@ def corrupted(kind: str, text: str, timeline: Timeline, rng: random.Random) -> d
     ):
         wrong["order"] = _reversed(kind, text, timeline, ids)
     wrong["invented"] = rng.choice(
-        (f"A dog runs over the grass [S{ids[0]}].", f"The {look} is followed by applause [S{ids[0]}].", "It is a fine day.",
+        (f"A dog runs over the grass [S{ids[0]}].", f"The {look} is followed by applause [S{ids[0]}].", "A fine day.",
          f"The {color} {form} carries a flag [S{ids[0]}].", f"Two people are talking about money [S{ids[0]}].")
     )  # fmt: skip
     return wrong

@@ -12,7 +12,7 @@ LAYERS = [
     {"errors"},
     {"timeline", "config", "clip"},
     {"container", "diagnosis", "frames", "probing", "sound", "video", "proxy"},
-    {"store", "prompting", "pictures", "exports"},
+    {"store", "prompting", "plaintext", "pictures", "exports"},
     {"shots", "mixtures", "looks", "segmentation", "sampling", "fusion"},
     {"answering", "retrieval", "grounding", "models"},
     {"watching", "listening"},

@@ -14,7 +14,10 @@ from assistant.models.fair_lock import FairLock
 from assistant.models.seams import GenerationOptions, Message
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "models" / "stories260K_hf"
-TEMPLATE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+TEMPLATE = (
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant:{% endif %}"
+)
 NO_SYSTEM = (
     "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + TEMPLATE[27:]
 )

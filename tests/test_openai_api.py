@@ -115,13 +115,13 @@ def test_a_cancel_does_not_wait_for_a_silent_server(server, model):
 
 def test_a_server_that_takes_too_long_is_told(server, model):
     server.script = [chunk("A red "), 3.0]
-    with pytest.raises(ModelFailed, match="did not finish|did not answer"):
+    with pytest.raises(ModelFailed, match=r"did not finish|did not answer"):
         list(model.stream(QUESTION, GenerationOptions(timeout_seconds=0.5)))
 
 
 def test_a_server_that_is_gone_in_mid_answer_is_told(server, model):
     server.script = [chunk("A red "), chunk("circle "), "drop"]
-    with pytest.raises(ModelFailed, match="is gone|cannot be read"):
+    with pytest.raises(ModelFailed, match=r"is gone|cannot be read"):
         list(model.stream(QUESTION, GenerationOptions(timeout_seconds=10)))
 
 
@@ -173,7 +173,8 @@ def test_nobody_at_the_address_is_told():
 
 @pytest.mark.parametrize(
     "address",
-    ["http://8.8.8.8/v1", "https://models.example/v1", "http://169.254.1.1.example/v1", "ftp://127.0.0.1/", "http://", "x",
+    ["http://8.8.8.8/v1", "https://models.example/v1", "http://169.254.1.1.example/v1", "ftp://127.0.0.1/", "http://",
+     "x",
      "http://user:word@127.0.0.1/v1", "http://127.0.0.1:99999/v1", "http://0.0.0.0/v1", "file:///etc/passwd"],
 )  # fmt: skip
 def test_addresses_elsewhere_are_refused(address):

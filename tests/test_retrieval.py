@@ -16,7 +16,8 @@ COLOURS = ["red", "green", "blue", "yellow", "orange", "purple", "white", "black
 THINGS = ["circle", "square", "triangle", "star", "bar"]
 DEEDS = ["moving left", "moving right", "rotating", "shaking", "circling", "vanishing", "coming closer", "going away"]
 WORDS = (
-    ["harbour", "lantern", "marmalade", "orchard", "pebble", "quarry", "ribbon", "saddle", "thimble", "umbrella", "velvet", "walnut", "yarrow", "zither"]
+    *("harbour", "lantern", "marmalade", "orchard", "pebble", "quarry", "ribbon", "saddle", "thimble"),
+    *("umbrella", "velvet", "walnut", "yarrow", "zither"),
 )
 
 

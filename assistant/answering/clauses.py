@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 _NEAR = r"(?:(?P<near>right|just|immediately|directly|shortly|straight|soon)\s+)?"
-_WORDS = r"before|after|following|prior to|preceding|while|during|when|whenever|as soon as|once(?= (?:the|a|an|it|something)\b)|as(?= (?:the|a|an|it|something)\b)"
+_WORDS = (
+    r"before|after|following|prior to|preceding|while|during|when|whenever|as soon as|"
+    r"(?:once|as)(?= (?:the|a|an|it|something)\b)"
+)
 _RELATION = re.compile(rf"\b{_NEAR}(?P<word>{_WORDS})\b")
 _LEADING_COMMA = re.compile(rf"^(?:and )?{_NEAR}(?P<word>{_WORDS})\b(?P<anchor>[^,;]*)[,;]\s*(?P<main>.+)$")
 _ASKS = r"what|which|who|whose|how|does|do|did|is|are|was|were|where"
@@ -18,14 +21,15 @@ _WHEN_ASKS = re.compile(
 _FOLLOWED = re.compile(r"\b(?:is|was|gets) (?P<anchor>.+?) (?P<how>followed|preceded) by\b")
 _REFERRING = re.compile(r"^\W*(?:that|this|it|then|those|these)?\W*$")
 _COLON = re.compile(
-    r"^(?P<anchor>.{3,}?)\s*[:;–—-]\s+(?P<main>(?:and )?what (?:comes?|happens?|is|was|follows?)\b.*\b(?:next|then|after|before)\b.*)$"
+    r"^(?P<anchor>.{3,}?)\s*[:;–—-]\s+"
+    r"(?P<main>(?:and )?what (?:comes?|happens?|is|was|follows?)\b.*\b(?:next|then|after|before)\b.*)$"
 )
 _BETWEEN = re.compile(r"\bbetween (?P<one>.+?) and (?P<two>.+)$")
 
 
 @dataclass(frozen=True)
 class Clauses:
-    """``anchors`` are the clauses behind the relation; ``relation_refers``: it points at an earlier turn ("after that")."""
+    """``anchors``: clauses behind the relation; ``relation_refers``: it points at an earlier turn ("after that")."""
 
     main: str
     relation: Literal["after", "before", "during", "between"] | None = None

@@ -39,7 +39,7 @@ class Seen:
         return self.action is not None and phrase.within(self.action)
 
     def description_saying(self, phrases: Sequence[Phrase]) -> Label | None:
-        """The description that says all of the phrases at once: a red circle is not a red square beside a blue circle."""
+        """The description that says all phrases at once: a red circle is no red square beside a blue circle."""
         for label in self.descriptions:
             if all(phrase.within(label) for phrase in phrases):
                 return label

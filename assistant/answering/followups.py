@@ -13,7 +13,8 @@ from assistant.answering.words import Phrase, colour_stems, shape_stems, stems
 _PRONOUN = re.compile(r"\b(?:it|its|they|them|their|he|she|him|her|this one|that one|these|those)\b")
 _ELLIPSIS = re.compile(r"^(?:and|but|or|so|what about|how about|what of|also)\b")
 _BARE = re.compile(
-    r"^(?:and )?(?:when|where|why|who|how often|how many(?: times)?|how long|how sure are you|are you sure|really)(?: (?:is|was|does|did) (?:that|this|it))?\W*$"
+    r"^(?:and )?(?:when|where|why|who|how often|how many(?: times)?|how long|how sure are you|are you sure|really)"
+    r"(?: (?:is|was|does|did) (?:that|this|it))?\W*$"
 )
 _KIND_WORD = re.compile(r"\b(?:what|which|who|when|where|why|how|does|do|did|is|are|was|were)\b")
 

@@ -19,7 +19,8 @@ _INSTANT = (
 # Tried in this order; the first that is found decides.
 _WORDINGS: dict[Kind, tuple[str, ...]] = {
     "modality": (
-        r"\b(?:said or seen|seen or said|heard or seen|seen or heard|shown or (?:said|mentioned)|(?:said|mentioned) or shown)\b",
+        r"\b(?:said|heard|mentioned) or (?:seen|shown)\b",
+        r"\b(?:seen|shown) or (?:said|heard|mentioned)\b",
         r"\b(?:seen|shown|visible)\b.*\bor\b.*\bonly\b.*\b(?:talked|spoken|said|mentioned|heard)\b",
         r"\bonly (?:talked about|spoken of|said|mentioned|heard)\b.*\bor\b.*\b(?:seen|shown|visible)\b",
     ),
@@ -93,8 +94,8 @@ _YES_NO = re.compile(
 )
 _SAYING = re.compile(
     r"\b(?:sa(?:y|ys|id|ying)|mention(?:s|ed|ing)?|speak(?:s|ing|er|ers)?|spoke|spoken|talk(?:s|ed|ing)?|narrat\w+|"
-    r"voices?|hear(?:s|d)?|words?|utter\w*|announce\w*|sentences?|speech|transcript\w*|tells? (?:us|the)|told|remark\w*|"
-    r"comment\w*|audible)\b"
+    r"voices?|hear(?:s|d)?|words?|utter\w*|announce\w*|sentences?|speech|transcript\w*|tells? (?:us|the)|told|"
+    r"remark\w*|comment\w*|audible)\b"
 )
 _SHOWING = re.compile(
     r"\b(?:see|seen|shown?|shows|visible|looks?|watch|picture|display\w*|on screen|appears?|happens?|happening|"

@@ -116,7 +116,7 @@ def capital(text: str) -> str:
 
 
 def safe(text: str, most: int = 300) -> str:
-    """Untrusted words for a sentence of ours: no brackets, quotation marks, angle marks or line breaks, and not endless."""
+    """Untrusted words for a sentence of ours: no brackets, quotation marks, markup or line breaks, and not endless."""
     text = unicodedata.normalize("NFKC", text)
     text = "".join(c if c.isprintable() else " " for c in text)  # line breaks, bidirectional and zero-width controls
     text = re.sub(r"[\[\]<>{}`\"“”„«»|\\*_#$~]", " ", text.replace("://", " ").replace("www.", "www "))

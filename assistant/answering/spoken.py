@@ -9,7 +9,7 @@ from assistant.answering import sentences
 from assistant.answering.facts import Facts, Said
 from assistant.answering.matching import Scope, matching_said, nth
 from assistant.answering.questions import Asked, Topic
-from assistant.answering.replies import Reply, not_found
+from assistant.answering.reply_base import Reply, not_found
 
 _LISTED = 8
 

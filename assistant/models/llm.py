@@ -16,7 +16,7 @@ from assistant.models.seams import Cancelled, GenerationOptions, Message, never
 
 logger = logging.getLogger(__name__)
 
-# So many prompt tokens are read at once: small enough that a cancel is noticed soon, large enough to keep the cores busy.
+# So many prompt tokens are read at once: few enough that a cancel is noticed soon, enough to keep the cores busy.
 _CHUNK_TOKENS = 256
 _DEFAULT_CONTEXT_TOKENS = 4096
 _REMEDY = "name a chat model in safetensors under Settings, or fetch one with: python -m assistant models pull"
@@ -263,7 +263,7 @@ def _load(place: str, device: str, precision: str, *, four_bit: bool) -> tuple[A
         logger.debug("loading failed", exc_info=True)
         raise ModelUnavailable(f"the language model {place} cannot be loaded from this machine", _REMEDY) from error
     if chosen != "cuda":
-        model = model.to(chosen)
+        model.to(chosen)  # type: ignore[arg-type]
     logger.info("loaded model=%s device=%s precision=%s seconds=%.1f", place, chosen, dtype, time.monotonic() - started)
     return tokenizer, model.eval()
 

@@ -1,4 +1,4 @@
-"""A chat model behind any OpenAI-compatible server on this machine or in its private network (Ollama, llama.cpp, vLLM)."""
+"""A chat model behind an OpenAI-compatible server on this machine or near it (Ollama, llama.cpp, vLLM)."""
 
 from __future__ import annotations
 
