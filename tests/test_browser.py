@@ -273,9 +273,9 @@ def test_stop_in_the_middle_of_an_answer_keeps_what_was_said(page, desk):
     ask(page, "Tell me a long story")
     page.locator("[data-testid=stChatMessage] a[href^='#t=']").first.wait_for()
     # A citation works while the answer still streams.
-    page.locator("[data-testid=stChatMessage] a[href^='#t=5.000']").last.click()
+    page.locator("[data-testid=stChatMessage] a[href^='#t=5.000']").first.evaluate("link => link.click()")
     until(lambda: abs(video(page, "v => v.currentTime") - 5.0) < 0.1, 10)
-    page.get_by_test_id("stChatInputSubmitButton").click()
+    page.get_by_test_id("stChatInputStopButton").click()
     page.get_by_text("Stopped by you.").wait_for()
     page.reload()
     page.get_by_text("Stopped by you.").wait_for()
@@ -308,7 +308,7 @@ def test_a_phone_shows_one_lane_and_never_scrolls_sideways(chromium, desk):
     page = context.new_page()
     watch(page, desk)
     assert page.locator(".track:visible").count() == 1
-    page.get_by_role("button", name="said").click()
+    page.get_by_role("button", name="said", exact=True).click()
     assert page.locator(".track.said:visible").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     background = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")

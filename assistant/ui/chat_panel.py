@@ -51,13 +51,16 @@ def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
             )
             return
         with room:
+            # First and always there, so that the suggestions go at once when a question is asked.
+            hints = st.empty()
             turns = here.assistant.library.chats.turns(conversation) if conversation else []
             _conversation_so_far(here, timeline, turns)
             pending = Pending(asked) if asked else st.session_state.pop("pending", None)
             if pending:
                 _answer(here, entry, timeline, turns, conversation, pending)
             elif not turns:
-                _suggest(here, entry)
+                with hints.container():
+                    _suggest(here, entry)
 
 
 def _conversation(here: Services, entry: Entry) -> int | None:
@@ -228,6 +231,9 @@ def _answer(
     with st.chat_message("assistant"):
         slot = st.empty()
         slot.markdown("Looking …")
+    if conversation is None:
+        conversation = here.assistant.library.chats.start(entry.sha256)
+        _choose(entry, conversation)
     stop = threading.Event()
     text, answer, failure = "", None, None
     try:
@@ -252,7 +258,6 @@ def _answer(
         if failure is None:
             _keep(
                 here,
-                entry,
                 conversation,
                 pending,
                 answer or Answer(pending.question, text, model="", found=False, notices=(STOPPED,)),
@@ -269,16 +274,12 @@ def _show(slot: DeltaGenerator, text: str, timeline: Timeline) -> None:
     slot.markdown(with_citations(text, timeline, streaming=True) if text else "Looking …")
 
 
-def _keep(
-    here: Services, entry: Entry, conversation: int | None, pending: Pending, answer: Answer, partial: bool
-) -> None:
+def _keep(here: Services, conversation: int, pending: Pending, answer: Answer, partial: bool) -> None:
+    # Nothing of Streamlit's here: in a run that was stopped, even a look at the session's state ends it at once.
     chats = here.assistant.library.chats
     if pending.turn is not None:
         chats.replace_turn(pending.turn, pending.question, answer, partial)
         return
-    if conversation is None:
-        conversation = chats.start(entry.sha256)
-        _choose(entry, conversation)
     chats.append_turn(conversation, pending.question, answer, partial)
 
 

@@ -39,7 +39,7 @@ def _component(name: str) -> Callable[..., Any]:
 
 
 def desk(here: Services, sha256: str, video: Video, version: str, start_seconds: float = 0.0) -> None:
-    """The player with its lanes and the segment card; reruns the page once, when a running analysis is finished."""
+    """The player with its lanes and the segment card; reruns the page when an analysis or an answer has ended."""
     result = _component("desk")(
         key="desk",
         data={
@@ -53,8 +53,9 @@ def desk(here: Services, sha256: str, video: Video, version: str, start_seconds:
             "start": start_seconds,
         },
         on_finished_change=lambda: None,
+        on_stopped_change=lambda: None,
     )
-    if result.finished:
+    if result.get("finished") or result.get("stopped"):
         st.rerun()
 
 
@@ -67,7 +68,7 @@ def shelf(
         data={"token": here.token, "small": small, "current": current, "limit": limit, "empty": empty},
         on_opened_change=lambda: None,
     )
-    return result.opened or None
+    return result.get("opened") or None
 
 
 def drop(here: Services, *, key: str = "drop") -> str | None:
@@ -86,7 +87,7 @@ def drop(here: Services, *, key: str = "drop") -> str | None:
         },
         on_opened_change=lambda: None,
     )
-    return result.opened or None
+    return result.get("opened") or None
 
 
 def seconds_per_second(here: Services) -> float:

@@ -136,6 +136,11 @@ class Desk {
 
   // A time anywhere on the page, in a streaming answer too, is a link #t=7.25&s=3.
   followLink(event) {
+    // Stop ends the page's script where it stands; one more run shows what was kept of the answer, and its tools.
+    if (event.composedPath().some((node) => node.dataset && node.dataset.testid === "stChatInputStopButton")) {
+      setTimeout(() => this.component.setTriggerValue("stopped", Date.now()), 700);
+      return;
+    }
     const link = event.composedPath().find((node) => node.tagName === "A" && /^#(t=|copy$)/.test(node.getAttribute("href") || ""));
     if (!link || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
