@@ -87,6 +87,8 @@ ASKED_OF_SHAPES = [
     ("What is said while the black star circles around?", [9], ["the black star circles around"]),
     ("What is shown while they say “see you on monday”?", [4], ["green star"]),
     ("What is the code?", [2], ["seven two"]),
+    ("How many colours are there?", range(1, 11), ["7"]),
+    ("What is said in the first scene?", [1], ["the red circle moves left"]),
     ("Which colours are there?", range(1, 11), ["red", "blue", "green", "purple"]),
     ("Compare the blue square with the red square", [2, 3], ["rotating", "moving right"]),
     ("Which thing is shown the longest?", [4, 5], ["green star"]),
@@ -172,6 +174,14 @@ def test_what_the_video_does_not_hold_is_refused_without_a_mark(shapes, question
 @pytest.mark.parametrize("question", ["Is there a dog?", "What does the dog do?", "When does the dog sleep?"])
 def test_what_is_only_spoken_of_is_not_told_as_seen(kitchen, question):
     assert not ANSWERER.reply(question, kitchen).found
+
+
+def test_a_thing_whose_name_was_half_heard_is_told_with_what_is_said_beside_it():
+    timeline = timeline_of([("rotating", "purple circle", "here the circle turns"), ("rotating", "red bar", "")])
+    reply = ANSWERER.reply("What is said about the purple circle?", timeline)
+    assert "here the circle turns" in reply.text
+    assert {claim.verdict for claim in check(reply.text, timeline)} == {"supported"}
+    assert not ANSWERER.reply("What is said about the red bar?", timeline).found
 
 
 def test_silence_is_told_as_silence(shapes):

@@ -130,7 +130,7 @@ def _judge_quote(quote: str, segments: Sequence[Seen], facts: Facts) -> Judgemen
 
 def _judge_said(text: str, segments: Sequence[Seen], quoted: bool) -> Judgement | None:
     phrases = _content(text)
-    words = " ".join(one.segment.words for one in segments)
+    words = " ".join(one.segment.words for one in segments).strip()
     negative = _negative(text)
     missing = [phrase for phrase in phrases if not heard_in(phrase, words)]
     if not phrases:

@@ -213,12 +213,11 @@ def _heard(phrase: Phrase, heard: frozenset[str]) -> bool:
     wanted = _number_words(phrase.stems)
     if heard.issuperset(wanted):
         return True
-    if len(phrase.stems) == 1:
-        kinds = _KINDS_OF_WORD.get(phrase.stems[0])
-        if kinds is not None and kinds & heard:
+    for group in (phrase.stems, *phrase.same):
+        if len(group) == 1 and _KINDS_OF_WORD.get(group[0], frozenset()) & heard:
             return True
-        if phrase.stems[0] == stem("number") and any(word.startswith("#") for word in heard):
-            return True
+    if phrase.stems == (stem("number"),) and any(word.startswith("#") for word in heard):
+        return True
     return any(heard.issuperset(_number_words(other)) for other in phrase.same)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from assistant.answering import sentences
 from assistant.answering.facts import Facts, Said
-from assistant.answering.matching import Scope, matching_said, nth
+from assistant.answering.matching import Scope, matching, matching_said, nth
 from assistant.answering.questions import Asked, Topic
 from assistant.answering.reply_base import Reply, not_found
 
@@ -22,6 +22,8 @@ def reply_said(asked: Asked, facts: Facts, scope: Scope) -> Reply:
     found = tuple(one for topic in asked.topics or (Topic(said=True),) for one in matching_said(topic, scope.said))
     if not found and scope.seen and not asked.topics and scope.narrowed and asked.kind not in ("yesno", "choice"):
         return Reply(f"No words are said there {sentences.mark([one.id for one in scope.seen])}.")
+    if not found and (beside := _said_beside(asked, facts, scope)):
+        return beside
     if not found:
         refusal = _nothing_said(asked, scope)
         return replace(refusal, text=f"No. {refusal.text}") if asked.kind in ("yesno", "choice") else refusal
@@ -35,6 +37,22 @@ def reply_said(asked: Asked, facts: Facts, scope: Scope) -> Reply:
     if asked.kind == "who":
         return Reply(f"Who speaks is unknown: {_lines(found)}.")
     return Reply(f"It is said: {_lines(found)}.")
+
+
+def _said_beside(asked: Asked, facts: Facts, scope: Scope) -> Reply | None:
+    """What is said while the thing asked about is to be seen, where the words heard name at least part of it."""
+    topic = asked.topic
+    if asked.kind != "what" or len(asked.topics) != 1 or len(topic.phrases) < 2 or topic.quotes:
+        return None
+    parts = [replace(topic, phrases=(phrase,)) for phrase in topic.phrases]
+    ids = {one.id for one in matching(topic, scope.seen)}
+    said = [one for one in scope.said if one.segment_id in ids and any(matching_said(part, [one]) for part in parts)]
+    if not said:
+        return None
+    runs = facts.runs([one for one in scope.seen if one.id in {line.segment_id for line in said}])
+    looks = sentences.look(runs[0].first)
+    seen = sentences.mark([one.segment_id for one in said])
+    return Reply(f"{sentences.capital(looks)} is to be seen {seen}; it is said there: {_lines(said)}.")
 
 
 def _nothing_said(asked: Asked, scope: Scope) -> Reply:
