@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from assistant.answering.followups import Exchange
+from assistant.answering.questions import is_foreign
 from assistant.answering.suggestions import suggestions
 from assistant.config import Limits, Settings
 from assistant.conversation import Turned, build_prompt
@@ -146,12 +147,24 @@ def _checked(
         refusal = next(claim for claim in claims if says_not_found(claim.text))
         return Answer(question, refusal.text, (), _refusal_claims([refusal]), found=False, model=model)
     _, unresolved = resolve(text, timeline, shown_ids)
+    # The rules read English: of an answer in another language, to a question in one, only the marks are checked.
+    unread = is_foreign(question) and is_foreign(text)
+    if unread:
+        claims = tuple(_unread(claim) for claim in claims)
     kept = [claim for claim in claims if claim.verdict in ("supported", "not_checkable") and claim.segment_ids]
-    if not any(claim.verdict == "supported" for claim in kept):
+    if not any(claim.verdict == "supported" for claim in kept) and not (unread and kept):
         return None
     shown = " ".join(claim.text for claim in kept) if settings.chat.withhold_unsupported else text
     citations, _ = resolve(shown, timeline, shown_ids)
-    return Answer(question, shown, citations, claims, unresolved, model=model, draft=text if shown != text else "")
+    notices = ("The check of statements reads English only: here only the places were checked.",) if unread else ()
+    draft = text if shown != text else ""
+    return Answer(question, shown, citations, claims, unresolved, model=model, notices=notices, draft=draft)
+
+
+def _unread(claim: Claim) -> Claim:
+    if claim.verdict == "supported" or not claim.segment_ids:
+        return claim
+    return replace(claim, verdict="not_checkable", reason="the check reads English only")
 
 
 def _refusal_claims(claims: Sequence[Claim]) -> tuple[Claim, ...]:

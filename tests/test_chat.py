@@ -253,6 +253,27 @@ def test_a_model_behind_a_server_answers_through_the_whole_way(timeline):
         server.http.server_close()
 
 
+def test_an_answer_in_another_language_stands_with_its_places_and_says_what_was_not_checked(timeline):
+    got = ask(
+        "Was passiert mit dem blauen Quadrat?", timeline, Scripted("Das blaue Quadrat dreht sich um sich selbst [S2].")
+    )
+    assert got.model == "scripted"
+    assert [claim.verdict for claim in got.claims] == ["not_checkable"]
+    assert "English only" in got.notices[0]
+    english = ask(
+        "What does the blue square do?", timeline, Scripted("Das blaue Quadrat dreht sich um sich selbst [S2].")
+    )
+    assert english.model == "extractive"
+
+
+def test_a_recording_without_a_picture_is_answered_from_its_words():
+    sound = timeline_of([("", "", "the code is seven two"), ("", "", ""), ("", "", "see you on monday")])
+    got = ask("What happens in it?", sound)
+    assert got.found
+    assert "see you on monday" in got.text
+    assert {claim.verdict for claim in got.claims} == {"supported"}
+
+
 def test_the_answer_survives_its_json(timeline):
     got = ask("What rotates?", timeline, Scripted("The blue square rotates [S2]. A star sings."))
     assert Answer.from_json(got.to_json()) == got

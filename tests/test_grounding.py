@@ -81,9 +81,17 @@ SUPPORTED = [
     "No words are said there [S10].",
     "Not in this video: there is no dog.",
     "The camera pans over a white bar [S6].",
+    "A blue square is rotating, and the narrator says “the code is seven two” [S2].",
+    "While a red circle moves left, the narrator says “the red circle moves left” [S1].",
+    "The video shows a red circle moving left [S1], followed by a blue square rotating [S2].",
+    "The red circle moves to the left side of the screen [S1].",
+    "The narrator states that the code is seven two [S2].",
     "A red circle [S1], a blue square [S2] and a red square [S3] appear one after the other.",
 ]
 NOT_SUPPORTED = [
+    "A red square is rotating, and the narrator says “the code is seven two” [S2].",
+    "The video shows a blue square rotating [S2], followed by a red circle moving left [S1].",
+    "The narrator says “the code is seven two”, and a red circle moves left [S2].",
     "A red circle moves left.",
     "A red circle moves right [S1].",
     "A blue circle moves left [S1].",

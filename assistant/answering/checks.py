@@ -21,13 +21,19 @@ _MARK_RUN = re.compile(r"\[S\d{1,9}\](?:(?:\s|,|;|and|to|-|–)*\[S\d{1,9}\])*")
 _MARK = re.compile(r"\[S(\d{1,9})\]")
 _QUOTED = re.compile(r"[“\"„«]([^“”\"„«»]{1,400})[”\"“»]")
 _SAYS = re.compile(
-    r"\b(?:sa(?:y|ys|id|ying)|mention(?:s|ed|ing)?|sp(?:eaks?|oke|oken|eaking)|talk(?:s|ed|ing)?|tells?|told|hears?|heard|narrat\w+|"
-    r"announc\w+|words?|voices?|sentences?|utter\w*|speech)\b",
+    r"\b(?:sa(?:y|ys|id|ying)|mention(?:s|ed|ing)?|sp(?:eaks?|oke|oken|eaking)|talk(?:s|ed|ing)?|"
+    r"tells?|told|hears?|heard|narrat\w+|announc\w+|states?|stated|explain(?:s|ed)?|asks?|asked|adds?|added|exclaim\w*|counts? aloud|"
+    r"words?|voices?|sentences?|utter\w*|speech)\b",
     re.IGNORECASE,
 )
 _NEGATIVE = frozenset(("not", "no", "never", "nobody", "nothing", "none", "neither", "nor", "without"))
 _HARD = re.compile(
     r"\s*(?:;|:|\band then\b|\bthen\b|\band\b|\bwhile\b|\bwhereas\b|\bbut\b|\bfollowed by\b|\bbefore\b|\bafter\b)\s*",
+    re.IGNORECASE,
+)
+_CLAUSES = re.compile(
+    r"\s*(?:;|:|\b(?:and|while|whereas|but|then)\b|"
+    r",\s*(?=(?:(?:the|a) )?(?:narrator|speaker|voice|someone|somebody|they|he|she|it)\b))\s*",
     re.IGNORECASE,
 )
 _LATER = re.compile(
@@ -106,10 +112,25 @@ def _judge_part(part: Part, facts: Facts) -> Judgement | None:
     if quotes and _SAYS.search(text) is None and not _content(text):
         return "supported", "speech", ""
     if _SAYS.search(text):
-        return _judge_said(text, segments, bool(quotes))
+        return _judge_seen_and_said(text, segments, facts, bool(quotes))
     found = _judge_seen(text, segments, facts)
     if found is None and quotes:
         return "supported", "speech", ""
+    return found
+
+
+def _judge_seen_and_said(text: str, segments: Sequence[Seen], facts: Facts, quoted: bool) -> Judgement | None:
+    """Clauses with a word for saying, and those after them, are held against the words; those before, against the rest."""
+    saying = False
+    found: Judgement | None = None
+    for clause in _CLAUSES.split(text):
+        if saying or _SAYS.search(clause):
+            saying = True
+            found = _judge_said(clause, segments, quoted)
+        elif _content(clause):
+            found = _judge_seen(clause, segments, facts)
+        if found is not None and found[0] != "supported":
+            return found
     return found
 
 
@@ -307,6 +328,8 @@ def _negative(text: str) -> bool:
 # Words of the answerer itself that claim nothing about the video.
 _OWN_WORDS = (
     "across along toward around against apart away among best beside measure which moments places carried low too high "
-    "fits none known actions unknown whereas more long"
+    "fits none known actions unknown whereas more long "
+    "side direction way toward continue remain depict observe present shown follow narrator speaker other next recognised "
+    "states explain asks adds exclaims announces talks tells"
 )
 _LOOSE = frozenset(stem(word) for word in (*_OWN_WORDS.split(), *ORDINALS, *REPEATS))

@@ -9,6 +9,7 @@ from assistant.answering.facts import Facts, Seen
 from assistant.answering.matching import Scope, matching_said
 from assistant.answering.questions import Asked, Topic
 from assistant.answering.reply_base import LISTED, Reply, listing, not_found, nothing_matches, seen_runs
+from assistant.answering.spoken import reply_said
 from assistant.timeline import clock
 
 
@@ -119,6 +120,9 @@ def _scores(one: Seen) -> str:
 
 
 def summary(asked: Asked, facts: Facts, scope: Scope) -> Reply:
+    """What happens in order; where nothing was seen (sound alone), what is said."""
+    if not any(one.segment.actions or one.segment.descriptions for one in scope.seen):
+        return reply_said(replace(asked, said=True, kind="what"), facts, scope)
     runs = facts.runs(scope.seen)
     if len(runs) <= 2 * LISTED:
         return Reply(f"{sentences.capital(sentences.listed([sentences.run_sentence(run) for run in runs]))}.")

@@ -99,7 +99,7 @@ class Asked:
 def understand(question: str, facts: Facts) -> Asked:
     """The question by itself; see `followups.in_context` for one that leans on the conversation."""
     text = _tidy(question)
-    if _is_foreign(text):
+    if is_foreign(text):
         return Asked(question, "what", foreign=True)
     text, quotes = _take_quotes(text)
     windows, text = find_windows(text, facts.duration_seconds)
@@ -163,7 +163,7 @@ def _tidy(question: str) -> str:
     return text
 
 
-def _is_foreign(text: str) -> bool:
+def is_foreign(text: str) -> bool:
     """Whether the words are hardly English: another script, or no English sentence word among several."""
     letters = [letter for letter in text if letter.isalpha()]
     if not letters:

@@ -53,7 +53,7 @@ def picture(one: Seen) -> str:
         return f"{looks}, {deed}"
     if looks:
         return f"{looks}, action unknown" if one.segment.actions else looks
-    return deed or "an unknown thing, action unknown"
+    return deed or ("an unknown thing, action unknown" if one.segment.actions else "nothing recognised")
 
 
 def look(one: Seen) -> str:
