@@ -14,6 +14,7 @@ from assistant.answering.matching import scope_of
 from assistant.answering.questions import Asked, understand
 from assistant.answering.sentences import mark
 from assistant.errors import ModelFailed
+from assistant.grounding import MARK
 from assistant.models.seams import ChatModel, Message
 from assistant.retrieval import Evidence, Similarity, retrieve
 from assistant.timeline import Timeline
@@ -59,50 +60,66 @@ def build_prompt(
     Raises:
         ModelFailed: the model's context has no room for one segment beside the rules and the question.
     """
-    history = history[-_EARLIER_TURNS:]
-    texts = [*(turn.question for turn in history), question]
-    fixed = model.count_tokens(prompting.fill("system", overview="", evidence=""))
-    talk = sum(model.count_tokens(turn.question + turn.answer) + 2 * _TEMPLATE_TOKENS for turn in history)
-    room = model.context_tokens - answer_tokens - fixed - talk - model.count_tokens(question) - 2 * _TEMPLATE_TOKENS
-    while room < evidence_tokens // 2 and history:
-        history, texts = history[1:], texts[1:]
-        talk = sum(model.count_tokens(turn.question + turn.answer) + 2 * _TEMPLATE_TOKENS for turn in history)
-        room = model.context_tokens - answer_tokens - fixed - talk - model.count_tokens(question) - 2 * _TEMPLATE_TOKENS
-    budget = min(evidence_tokens, room)
-    found = _evidence(texts, timeline, history, model, budget, similarity)
-    if timeline.segments and not any(part.ids for part in found):
+    # What the conversation may take is set aside whether or not it is there yet: otherwise the evidence would shrink as
+    # it grows, and the prompt would not stay the same from its beginning.
+    reserve = model.context_tokens // 5
+    history = _that_fit(history[-_EARLIER_TURNS:], reserve - model.count_tokens(question), model)
+    fixed = model.count_tokens(prompting.fill("system", overview="", evidence="")) + _TEMPLATE_TOKENS
+    overflow = max(0, model.count_tokens(question) + 2 * _TEMPLATE_TOKENS - reserve)
+    budget = min(evidence_tokens, model.context_tokens - answer_tokens - fixed - reserve - overflow)
+    shown = _show([*(turn.question for turn in history), question], timeline, history, model, budget, similarity)
+    if timeline.segments and not any(part.ids for part in shown.parts):
         raise ModelFailed(
             f"the context of {model.name}, {model.context_tokens} tokens, has no room for one segment and the question",
             "choose a language model with a longer context",
         )
-    shown = frozenset(one for part in found for one in part.ids)
-    return Prompt(_messages(question, timeline, history, found), shown)
+    return Prompt(_messages(question, timeline, history, shown), shown.ids)
 
 
-def _evidence(
+@dataclass(frozen=True)
+class _Shown:
+    """The chapters (of a video that does not fit whole) and the evidence that each turn adds."""
+
+    overview: str
+    parts: tuple[Evidence, ...]
+    ids: frozenset[int]
+
+
+def _that_fit(history: Sequence[Turned], tokens: int, model: ChatModel) -> Sequence[Turned]:
+    """The latest turns that fit."""
+    cost = 0
+    for place in range(len(history) - 1, -1, -1):
+        cost += model.count_tokens(history[place].question + history[place].answer) + 2 * _TEMPLATE_TOKENS
+        if cost > tokens:
+            return history[place + 1 :]
+    return history
+
+
+def _show(
     texts: Sequence[str],
     timeline: Timeline,
     history: Sequence[Turned],
     model: ChatModel,
     budget: int,
     similarity: Similarity | None,
-) -> list[Evidence]:
-    """The evidence that each turn adds; all of it at once where the whole video fits."""
+) -> _Shown:
+    """The evidence of each turn; all of it at once where the whole video fits."""
     asked = _understood(texts, timeline, history)
     whole = retrieve(texts[0], timeline, budget, model.count_tokens, asked=asked[0], similarity=similarity)
     if len(whole.ids) == len(timeline.segments):
-        return [whole, *(Evidence((), "", 0) for _ in texts[1:])]
+        return _Shown("", (whole, *(Evidence((), "", 0) for _ in texts[1:])), frozenset(whole.ids))
+    overview = _overview(timeline, model, budget // 4)
+    left = budget - model.count_tokens(overview)
     parts: list[Evidence] = []
-    shown: list[int] = []
+    already: list[int] = []
     for place, text in enumerate(texts):
-        # The chapters take a share; then the first turn gets half, the later ones what that leaves.
-        share = int(budget * (0.4 if place == 0 else 0.45 / _EARLIER_TURNS))
+        share = int(left * (0.55 if place == 0 else 0.45 / _EARLIER_TURNS))
         part = retrieve(
-            text, timeline, share, model.count_tokens, asked=asked[place], already=shown, similarity=similarity
+            text, timeline, share, model.count_tokens, asked=asked[place], already=already, similarity=similarity
         )
-        shown += part.ids
+        already += part.ids
         parts.append(part)
-    return parts
+    return _Shown(overview, tuple(parts), frozenset((*already, *(int(found) for found in MARK.findall(overview)))))
 
 
 def _understood(texts: Sequence[str], timeline: Timeline, history: Sequence[Turned]) -> list[Asked]:
@@ -111,25 +128,25 @@ def _understood(texts: Sequence[str], timeline: Timeline, history: Sequence[Turn
     return [in_context(understand(text, facts), exchanges[:place], facts) for place, text in enumerate(texts)]
 
 
-def _messages(
-    question: str, timeline: Timeline, history: Sequence[Turned], found: Sequence[Evidence]
-) -> tuple[Message, ...]:
-    whole = len(found[0].ids) == len(timeline.segments)
-    overview = "" if whole else _overview(timeline)
-    messages = [Message("system", prompting.fill("system", overview=overview, evidence=found[0].text))]
+def _messages(question: str, timeline: Timeline, history: Sequence[Turned], shown: _Shown) -> tuple[Message, ...]:
+    first, *later = shown.parts
+    messages = [Message("system", prompting.fill("system", overview=shown.overview, evidence=first.text))]
     asked = _understood([*(turn.question for turn in history), question], timeline, history)
-    for place, turn in enumerate(history):
-        note = _note(asked[place], timeline)
-        messages.append(Message("user", _question(turn.question, found[place] if place else None, note)))
+    added = [None, *later]
+    for turn, understood, more in zip(history, asked, added, strict=False):
+        messages.append(Message("user", _question(turn.question, more, _note(understood, timeline))))
         messages.append(Message("assistant", plain(turn.answer)))
-    last = found[-1] if len(found) > 1 else None
-    messages.append(Message("user", _question(question, last, _note(asked[-1], timeline))))
+    messages.append(Message("user", _question(question, added[-1], _note(asked[-1], timeline))))
     return tuple(messages)
 
 
-def _overview(timeline: Timeline) -> str:
-    lines = "\n".join(render_chapter(chapter) for chapter in chapters(facts_of(timeline)))
-    return f"\nThe whole video in chapters (how often each label occurs)\n{lines}\n"
+def _overview(timeline: Timeline, model: ChatModel, most_tokens: int) -> str:
+    """The chapters, evenly thinned to the budget; "" where not one fits."""
+    lines = [render_chapter(chapter) for chapter in chapters(facts_of(timeline))]
+    heading = "\nThe whole video in chapters (how often each label occurs)\n"
+    while lines and model.count_tokens(heading + "\n".join(lines)) > most_tokens:
+        lines = lines[::2] if len(lines) > 1 else []
+    return heading + "\n".join(lines) + "\n" if lines else ""
 
 
 def _question(question: str, more: Evidence | None, note: str) -> str:

@@ -70,6 +70,8 @@ def resolve(
     """
     citations: list[Citation] = []
     unresolved: list[int] = []
+    if shown_ids is not None:
+        shown_ids = {*shown_ids, *_between(text, shown_ids)}
     for found in marks(text):
         segment = timeline.segment(found)
         if segment is None or (shown_ids is not None and found not in shown_ids):
@@ -77,6 +79,16 @@ def resolve(
         else:
             citations.append(Citation(found, segment.span))
     return tuple(citations), tuple(unresolved)
+
+
+def _between(text: str, shown_ids: Collection[int]) -> set[int]:
+    """The ids inside "[S1] to [S9]" where both ends were shown, as the line of a chapter shows them."""
+    found: set[int] = set()
+    for match in _RANGE.finditer(text):
+        first, last = int(match.group(1)), int(match.group(2))
+        if first in shown_ids and last in shown_ids and first <= last <= first + _LONGEST_RANGE:
+            found.update(range(first, last + 1))
+    return found
 
 
 def statements(text: str) -> tuple[Statement, ...]:

@@ -36,6 +36,12 @@ def test_a_segment_that_was_not_shown_cannot_be_cited(timeline):
     assert unresolved == (1,)
 
 
+def test_a_stretch_whose_ends_were_shown_can_be_cited(timeline):
+    citations, unresolved = resolve("[S2] to [S5], [S7] to [S9]", timeline, shown_ids={2, 5, 7})
+    assert [citation.segment_id for citation in citations] == [2, 3, 4, 5, 7]
+    assert unresolved == (8, 9)
+
+
 @pytest.mark.parametrize(
     ("written", "found"),
     [

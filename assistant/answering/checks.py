@@ -22,8 +22,8 @@ _MARK = re.compile(r"\[S(\d{1,9})\]")
 _QUOTED = re.compile(r"[“\"„«]([^“”\"„«»]{1,400})[”\"“»]")
 _SAYS = re.compile(
     r"\b(?:sa(?:y|ys|id|ying)|mention(?:s|ed|ing)?|sp(?:eaks?|oke|oken|eaking)|talk(?:s|ed|ing)?|"
-    r"tells?|told|hears?|heard|narrat\w+|announc\w+|states?|stated|explain(?:s|ed)?|asks?|asked|adds?|added|exclaim\w*|counts? aloud|"
-    r"words?|voices?|sentences?|utter\w*|speech)\b",
+    r"tells?|told|hears?|heard|narrat\w+|announc\w+|states?|stated|explain(?:s|ed)?|asks?|asked|adds?|added|"
+    r"exclaim\w*|counts? aloud|words?|voices?|sentences?|utter\w*|speech)\b",
     re.IGNORECASE,
 )
 _NEGATIVE = frozenset(("not", "no", "never", "nobody", "nothing", "none", "neither", "nor", "without"))
@@ -120,7 +120,7 @@ def _judge_part(part: Part, facts: Facts) -> Judgement | None:
 
 
 def _judge_seen_and_said(text: str, segments: Sequence[Seen], facts: Facts, quoted: bool) -> Judgement | None:
-    """Clauses with a word for saying, and those after them, are held against the words; those before, against the rest."""
+    """From a word for saying on, clauses are held against the words, those before against the rest."""
     saying = False
     found: Judgement | None = None
     for clause in _CLAUSES.split(text):
@@ -329,7 +329,7 @@ def _negative(text: str) -> bool:
 _OWN_WORDS = (
     "across along toward around against apart away among best beside measure which moments places carried low too high "
     "fits none known actions unknown whereas more long "
-    "side direction way toward continue remain depict observe present shown follow narrator speaker other next recognised "
-    "states explain asks adds exclaims announces talks tells"
+    "side direction way toward continue remain depict observe present shown follow narrator speaker other "
+    "next recognised states explain asks adds exclaims announces talks tells"
 )
 _LOOSE = frozenset(stem(word) for word in (*_OWN_WORDS.split(), *ORDINALS, *REPEATS))
