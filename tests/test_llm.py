@@ -215,3 +215,16 @@ def test_the_queue_is_fair():
     for thread in threads:
         thread.join(5)
     assert order == [0, 1, 2, 3, 4]
+
+
+def test_in_a_chat_what_such_a_model_babbles_is_not_believed(model):
+    from timelines import SHAPES, timeline_of
+
+    from assistant import chat
+    from assistant.config import ChatSettings, Settings
+
+    settings = Settings(home=Path("unused"), chat=ChatSettings(answer_tokens=24, evidence_tokens=300))
+    *_, answer = chat.answer("What rotates?", timeline_of(SHAPES[:4]), model=model, settings=settings)
+    assert answer.model == "extractive"
+    assert "blue square" in answer.text
+    assert answer.notices
