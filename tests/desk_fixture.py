@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from assistant import pictures
-from assistant.config import Settings
+from assistant.config import ROOT, Settings
 from assistant.errors import Cancelled
 from assistant.store import Library
 from assistant.timeline import (
@@ -34,6 +34,7 @@ from assistant.timeline import (
     Video,
 )
 
+PACK = ROOT / "assistant" / "packs" / "demo"
 SIZE, RATE, SECONDS = (320, 180), 12, 24
 ROWS = [
     (0, 5, "moving left", 0.83, "a red circle", 0.71, "the red circle moves left", ()),
@@ -134,7 +135,9 @@ class FakeAssistant:
             name="demo", note="small models that know shapes", label_lists=("world",)
         )
     )
-    models: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(has_chat_model=lambda: False))
+    models: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(has_chat_model=lambda: False, location=lambda kind: PACK / kind)
+    )
 
     def timeline(self, sha256: str) -> Timeline | None:
         return self.library.timeline(sha256)
@@ -239,5 +242,7 @@ def job_of(number: int = 1, name: str = "talk.mp4", path: Path = Path("talk.mp4"
         "seconds_left": None,
         "reason": "",
         "segments_done": 0,
+        "started_at": None,
+        "finished_at": None,
     }
     return SimpleNamespace(**(job | values))

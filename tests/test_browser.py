@@ -166,7 +166,7 @@ def test_a_video_goes_in_and_an_answer_points_at_its_moment(page, app):
     assert until(lambda: abs(video(page, "v => v.currentTime") - wanted) < 0.1, 10)
     page.get_by_role("button", name="Why?").click()
     page.get_by_role("heading", name="Why “").wait_for()
-    page.locator(".why .text, .why .flag").wait_for()
+    page.locator(".why .text").wait_for()
 
 
 def test_an_analysis_goes_on_over_a_reload_and_can_be_stopped_and_resumed(page, app, media):

@@ -98,6 +98,12 @@ def clip_spec(name: str | os.PathLike[str]) -> ClipSpec:
     return ClipSpec(int(config["frames_per_clip"]), rate, _framing(folder, config).size)
 
 
+def framing_of(name: str | os.PathLike[str]) -> framing.Framing:
+    """How the checkpoint frames its pictures, read from its small files alone; raises what `clip_spec` raises."""
+    folder = checkpoints.local_folder(name)
+    return _framing(folder, checkpoints.read_json(folder / "config.json"))
+
+
 class VJepa2Recognizer:
     """Says what is being done in clips; see `assistant.models.seams.ActionRecognizer`.
 

@@ -38,7 +38,7 @@ def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
         _head(here, entry, conversation)
         room = st.container(key="chat-scroll", height=460, border=False, autoscroll=True)
         asked = st.chat_input(
-            "Ask about this video" if timeline else "You can ask when the analysis is finished",
+            "Ask about this video" if timeline else "Ask when it is finished",
             key="question",
             max_chars=here.settings.limits.max_question_characters,
             submit_mode="stop",
@@ -61,6 +61,8 @@ def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
             elif not turns:
                 with hints.container():
                     _suggest(here, entry)
+            else:
+                _go_on(here, entry, turns)
 
 
 def _conversation(here: Services, entry: Entry) -> int | None:
@@ -123,6 +125,17 @@ def _suggest(here: Services, entry: Entry) -> None:
                 st.rerun()
 
 
+def _go_on(here: Services, entry: Entry, turns: Sequence[StoredTurn]) -> None:
+    """Two questions more that were not asked yet."""
+    asked = {turn.question for turn in turns}
+    left = [question for question in here.assistant.suggestions(entry.sha256) if question not in asked][:2]
+    for number, question in enumerate(left):
+        with st.container(key=f"suggest-more-{number}"):
+            if st.button(markdown(question), key=f"more-{number}", type="tertiary", icon=":material/arrow_forward:"):
+                st.session_state["pending"] = Pending(question)
+                st.rerun()
+
+
 def _conversation_so_far(here: Services, timeline: Timeline, turns: Sequence[StoredTurn]) -> None:
     pending = st.session_state.get("pending")
     for turn in turns:
@@ -161,7 +174,8 @@ def _verdicts(answer: Answer, timeline: Timeline) -> None:
     if not checkable:
         return
     doubtful = [claim for claim in checkable if claim.verdict != "supported"]
-    line = f"{len(held)} of {len(checkable)} statements supported"
+    noun = "statement" if len(checkable) == 1 else "statements"
+    line = f"{len(held)} of {len(checkable)} {noun} supported"
     if not doubtful:
         st.caption(f":material/check: {line}")
         return

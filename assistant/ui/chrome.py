@@ -120,13 +120,5 @@ def choose_first(what: str) -> None:
         go(START)
 
 
-def pack_name(here: Services) -> str:
-    """The pack that speaks, or "no" where its weights are missing; the Models page says more."""
-    try:
-        return here.assistant.pack.name
-    except AssistantError:
-        return "no"
-
-
 def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -35,7 +35,7 @@ def label_colour(label: str) -> str:
     hue = digest[0] % HUES / HUES if named is None else named
     lightness = (0.42, 0.47, 0.52)[digest[1] % 3]
     neutral = named is None and any(word in NEUTRALS for word in words)
-    red, green, blue = colorsys.hls_to_rgb(hue % 1.0, lightness, 0.08 if neutral else 0.62)
+    red, green, blue = colorsys.hls_to_rgb(hue % 1.0, lightness, 0.0 if neutral else 0.62)
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
 

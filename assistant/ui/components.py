@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import streamlit as st
 
 from assistant.timeline import Video
-from assistant.ui.services import Services
+from assistant.ui.services import Services, pack_name
 from assistant.ui.uploads import ACCEPTED
 
 WEB = Path(__file__).parent / "web"
+MEASURED_JOBS = 12
 UNMEASURED_SECONDS_PER_SECOND = 0.5  # before the first analysis on this machine; a guess, and shown as "about"
+
+MEMORY = {"demo": "about 2 GB of memory", "standard": "about 6 GB of memory"}
 
 _SCRIPTS = {
     "desk": ("shared.js", "stage.js", "lanes.js", "card.js", "why.js", "desk.js"),
@@ -82,6 +86,7 @@ def drop(here: Services, *, key: str = "drop") -> str | None:
             "max_bytes": limits.max_bytes,
             "max_seconds": limits.max_seconds,
             "seconds_per_second": seconds_per_second(here),
+            "memory": MEMORY.get(pack_name(here), ""),
             "hint": f"MP4, MOV, MKV, WebM, AVI and more; up to {limits.max_bytes / 1024**3:.0f} GB"
             f" and {limits.max_seconds / 3600:.0f} hours. It stays on this machine.",
         },
@@ -91,6 +96,10 @@ def drop(here: Services, *, key: str = "drop") -> str | None:
 
 
 def seconds_per_second(here: Services) -> float:
-    """How long the analysis of one second of video takes here, from what was measured before."""
-    measured = here.assistant.library.preference(f"speed/{here.settings.pack}")
-    return float(measured) if measured else UNMEASURED_SECONDS_PER_SECOND
+    """How long the analysis of one second of video took here lately, loading the models included."""
+    ratios = []
+    for job in here.jobs.jobs()[-MEASURED_JOBS:]:
+        entry = here.assistant.library.entry(job.sha256) if job.state == "done" and job.sha256 else None
+        if entry is not None and job.started_at and job.finished_at and entry.video.duration_seconds > 0:
+            ratios.append((job.finished_at - job.started_at) / entry.video.duration_seconds)
+    return median(ratios) if ratios else UNMEASURED_SECONDS_PER_SECOND

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assistant.ui.text import shown_name
+from assistant.ui.text import plain, shown_name
 
 if TYPE_CHECKING:
     from assistant.jobs import Job
@@ -34,10 +34,19 @@ def job_view(job: Job) -> dict[str, Any]:
         "sha256": job.sha256,
         "name": shown_name(job.name),
         "state": job.state,
-        "says": STAGES.get(job.stage, job.stage) if job.state == "running" else STATES.get(job.state, job.state),
+        "says": _says(job),
         "fraction": round(min(1.0, max(0.0, job.fraction or 0.0)), 4),
         "seconds_left": job.seconds_left,
         "what": what,
         "remedy": remedy,
         "segments": job.segments_done,
     }
+
+
+def _says(job: Job) -> str:
+    if job.state != "running":
+        return STATES.get(job.state, job.state)
+    # Before the first frame the message says more than the stage: that models are being loaded, say.
+    if job.message and not job.fraction:
+        return plain(job.message).capitalize()
+    return STAGES.get(job.stage, job.stage)

@@ -140,7 +140,7 @@ def start_why(request: Request, here: Services) -> Response:
             task.message = progress.message
 
         found = here.assistant.explain(sha256, segment_id, label or None, progress=report, cancelled=task.stop.is_set)
-        return found.to_json()
+        return found.to_json() | {"seen": _seen_part(here)}
 
     return JSONResponse(_why_view(TASKS.start((sha256, segment_id, label), measure)))
 
@@ -148,6 +148,14 @@ def start_why(request: Request, here: Services) -> Response:
 def stop_why(request: Request, _: Services) -> Response:
     TASKS.stop(_why_key(request))
     return JSONResponse({})
+
+
+def _seen_part(here: Services) -> float:
+    """The side of the square that the recogniser sees, as a share of the shorter edge; 0 where it sees all of it."""
+    from assistant.models.vjepa2 import framing_of
+
+    framing = framing_of(here.assistant.models.location("actions"))
+    return framing.size / framing.edge if framing.fit == "shortest" else 0.0
 
 
 def _why_key(request: Request) -> tuple[str, int, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant import config
 from assistant.config import Settings
+from assistant.errors import AssistantError
 from assistant.store import Library
 from assistant.worker.wire import merged, settings_from_json, settings_to_json
 
@@ -56,6 +57,14 @@ def change(here: Services, overrides: Mapping[str, Any]) -> None:
         here.jobs.close()
         _current.clear()
         _current.append(_build(here.token))
+
+
+def pack_name(here: Services) -> str:
+    """The pack that speaks, or "no" where its weights are missing; the Models page says more."""
+    try:
+        return here.assistant.pack.name
+    except AssistantError:
+        return "no"
 
 
 def install(replacement: Services | None) -> None:

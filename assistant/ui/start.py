@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -12,8 +13,9 @@ from assistant.errors import VideoUnreadable
 from assistant.ui import components
 from assistant.ui.chrome import MODELS, WATCH, go, open_services, told
 from assistant.ui.services import Services
-from assistant.ui.text import markdown
+from assistant.ui.text import markdown, shown_name
 
+KNOWN_WITHIN_SECONDS = 12.0
 SAMPLE = ROOT / "assistant" / "packs" / "demo" / "sample.mp4"
 
 
@@ -63,10 +65,20 @@ def local_path(given: str) -> Path:
 
 
 def _begin(here: Services, path: Path, name: str) -> None:
-    """Queue the analysis; the library below shows it at once."""
+    """Queue the analysis and turn to its page as soon as it is known which video it is."""
     with told():
         job = here.jobs.submit(path, name)
-        st.toast(f"{markdown(name)} is in the queue." if job.state == "waiting" else f"{markdown(name)} has begun.")
+        deadline = time.monotonic() + KNOWN_WITHIN_SECONDS
+        with st.spinner("Looking into the file …"):
+            while time.monotonic() < deadline and job.state in ("waiting", "running") and not job.sha256:
+                time.sleep(0.1)
+                job = here.jobs.job(job.id) or job
+        if job.sha256:
+            go(WATCH, job.sha256)
+        if job.state == "failed":
+            what, _, remedy = job.reason.partition("; ")
+            raise VideoUnreadable(what, remedy)
+        st.toast(f"{markdown(shown_name(name))} is in the queue.")
 
 
 def _pack_note(here: Services) -> None:

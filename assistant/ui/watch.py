@@ -8,8 +8,8 @@ from assistant.store import Entry
 from assistant.timeline import Timeline, clock
 from assistant.ui import components
 from assistant.ui.chat_panel import chat_panel
-from assistant.ui.chrome import choose_first, chosen, open_services, pack_name, told
-from assistant.ui.services import Services
+from assistant.ui.chrome import START, choose_first, chosen, go, open_services, told
+from assistant.ui.services import Services, pack_name
 from assistant.ui.text import markdown, shown_name
 
 
@@ -55,3 +55,39 @@ def _head(here: Services, entry: Entry, timeline: Timeline | None) -> None:
     with st.container(horizontal=True, key="watch-head"):
         st.markdown(f"### {markdown(shown_name(entry.name))}", anchors=False, width="content")
         st.caption(" · ".join(about), width="content")
+        with st.popover("", icon=":material/more_horiz:", help="This video", type="tertiary"):
+            _menu(here, entry, timeline)
+
+
+def _menu(here: Services, entry: Entry, timeline: Timeline | None) -> None:
+    name = st.text_input("Name", entry.name, max_chars=200, key=f"name-{entry.sha256[:12]}")
+    if name.strip() and name != entry.name:
+        here.assistant.library.rename(entry.sha256, name.strip())
+        st.rerun()
+    if timeline is not None:
+        with st.expander("How it was analysed"):
+            for what, fed in (("doing", "actions"), ("looks", "descriptions"), ("said", "speech")):
+                values = getattr(timeline.provenance, fed)
+                st.caption(
+                    f"**{what}**: " + ", ".join(f"{key} {markdown(str(value))}" for key, value in values.items())
+                )
+    if st.button("Remove from the library", icon=":material/delete:", type="tertiary"):
+        _remove(here, entry)
+
+
+@st.dialog("Remove this video?")
+def _remove(here: Services, entry: Entry) -> None:
+    st.markdown(
+        f"**{markdown(shown_name(entry.name))}** goes with its timeline, its conversations and your corrections. "
+        + ("" if entry.owned else "The file itself stays where it is.")
+    )
+    with st.container(horizontal=True):
+        if st.button("Remove it", type="primary"):
+            for job in here.jobs.jobs():
+                if job.sha256 == entry.sha256 and job.state in ("waiting", "running"):
+                    here.jobs.cancel(job.id)
+            here.assistant.library.delete_video(entry.sha256)
+            st.session_state.pop("video", None)
+            go(START)
+        if st.button("Keep it"):
+            st.rerun()

@@ -101,6 +101,7 @@ class Desk {
 
   // The playhead moved, by play or by a jump.
   moved(seconds = this.stage.now) {
+    if (!this.sha) return;
     const words = this.view.segments.length ? this.wordsAt(seconds) : "";
     this.stage.show(seconds, this.duration, words);
     this.lanes.move(seconds);
@@ -123,7 +124,8 @@ class Desk {
   go(seconds, segment = null) {
     const target = segment !== null ? this.segment(segment) : null;
     if (this.card.pinned && (!target || target.id !== this.selected)) { this.card.why.hide(); this.card.correcting = false; }
-    this.stage.seek(seconds);
+    // A hair behind the start: a time that was rounded down by a thousandth would show the last frame before a cut.
+    this.stage.seek(target ? seconds + 0.004 : seconds);
     if (target) {
       this.selected = target.id;
       this.card.show(target);

@@ -48,7 +48,7 @@ class Drop {
     if (!/^(video|audio)\//.test(file.type) && !data.accepted.includes(suffix) && suffix) return "This is not a video or sound file; choose an MP4, MOV, MKV, WebM or AVI file.";
     const seconds = await this.length(file);
     if (seconds && seconds > data.max_seconds) return `This video is ${clock(seconds)} long; up to ${clock(data.max_seconds)} can be analysed, so cut it first.`;
-    this.estimate = seconds ? `, analysis takes ${duration(Math.max(2, seconds * data.seconds_per_second))}` : "";
+    this.estimate = seconds ? `; the analysis takes ${duration(Math.max(2, seconds * data.seconds_per_second))}${data.memory ? ` and ${data.memory}` : ""}` : "";
     return "";
   }
 

@@ -46,7 +46,7 @@ function clock(seconds, decimals = 0) {
 
 function span(item) { return `${clock(item.start)}–${clock(item.end)}`; }
 
-function percent(score) { return score > 0 && score < 0.01 ? "under 1 %" : `${Math.round(100 * score)} %`; }
+function percent(score) { return score > 0 && score < 0.005 ? "<1 %" : `${Math.round(100 * score)} %`; }
 
 function duration(seconds) {
   if (seconds < 1.5) return "about a second";

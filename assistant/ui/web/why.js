@@ -52,7 +52,7 @@ class Why {
   result(found) {
     this.desk.lanes.showWhy(found.temporal);
     this.node.replaceChildren(this.title(), h("p", { class: "text" }, found.text || ""),
-      h("div", { class: "facts" }, this.temporal(found), this.spatial(found), this.controls(found)), this.rivals(found), this.trust(found));
+      h("div", { class: "facts" }, this.temporal(found), this.spatial(found), this.controls(found)), ...this.trust(found));
   }
 
   temporal(found) {
@@ -69,30 +69,25 @@ class Why {
     if (!grid.length) return h("div", { class: "column" });
     const most = Math.max(1e-9, ...grid.flat().map(Math.abs));
     const cells = grid.flat().map((value) => h("i", { vars: { opacity: Math.max(0, value / most).toFixed(2) } }));
-    return h("div", { class: "column" }, h("h4", {}, "where it mattered"), h("div", { class: "where" },
-      h("img", { alt: "Key frame", src: `/api/picture/${this.desk.sha}/keyframe-${this.segment}.jpg` }),
-      h("div", { class: "cells", vars: { "--across": grid[0].length } }, ...cells)),
-      h("p", { class: "hint" }, "Orange: hiding this place lowers the score. The model sees the middle of the picture."));
+    // The map covers what the model saw: the whole frame, or a square in its middle.
+    const square = found.seen > 0;
+    const picture = h("img", { alt: "Key frame", src: `/api/picture/${this.desk.sha}/keyframe-${this.segment}.jpg`, vars: square ? { transform: `scale(${1 / found.seen})` } : {} });
+    return h("div", { class: "column" }, h("h4", {}, "where it mattered"),
+      h("div", { class: square ? "where square" : "where" }, picture, h("div", { class: "cells", vars: { "--across": grid[0].length } }, ...cells)),
+      h("p", { class: "hint" }, `Orange: hiding this place lowers the score.${square ? " The model sees the middle of the picture." : ""}`));
   }
 
   controls(found) {
-    const names = { reversed: "played backwards", frozen: "one frame, held", shuffled: "frames shuffled" };
+    const names = { reversed: "played backwards", frozen: "one frame, held", shuffled: "frames shuffled", shifted: "seen a moment later" };
     const rows = Object.entries(found.controls || {}).map(([key, item]) => h("p", { class: "control" }, h("span", {}, names[key] || key),
       h("strong", {}, item.label), h("span", { class: "number" }, percent(item.score))));
     return h("div", { class: "column" }, h("h4", {}, "what if"), ...rows);
   }
 
-  rivals(found) {
-    const items = (found.rivals || []).slice(0, 3).map((item) => `${item.label} ${percent(item.score)}`).join(", ");
-    return h("p", { class: "hint" }, `Score ${percent(found.score)}${items ? `; next: ${items}` : ""}.`);
-  }
-
+  // The text says how far the marks can be trusted; where they cannot, it is said again, plainly.
   trust(found) {
     const measured = found.faithfulness || {};
-    if (measured.better_than_random === undefined) return h("p");
-    const sentence = (found.notes && found.notes[0]) || (measured.better_than_random
-      ? "Taking away what is marked changes the score more than taking away as much at random, so the marks can be trusted."
-      : "Taking away what is marked changes the score no more than taking away as much at random: do not rely on these marks.");
-    return h("p", { class: measured.better_than_random ? "hint" : "flag" }, sentence);
+    return measured.better_than_random === false ? [h("p", { class: "flag" },
+      "Taking away what is marked changes the score no more than taking away as much at random: do not rely on these marks.")] : [];
   }
 }
