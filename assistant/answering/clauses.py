@@ -8,7 +8,8 @@ from typing import Literal
 
 _NEAR = r"(?:(?P<near>right|just|immediately|directly|shortly|straight|soon)\s+)?"
 _WORDS = (
-    r"before|after|following|prior to|preceding|while|during|when|whenever|as soon as|"
+    r"before|after|following|prior to|preceding|while|during|when|whenever|as soon as|at the same time as|"
+    r"together with|"
     r"(?:once|as)(?= (?:the|a|an|it|something)\b)"
 )
 _RELATION = re.compile(rf"\b{_NEAR}(?P<word>{_WORDS})\b")

@@ -111,7 +111,7 @@ def yesno(asked: Asked, facts: Facts, scope: Scope) -> Reply:
 
 
 # "How many colours are there?" asks for different ones, "how many times" for occurrences.
-_COUNTED_KIND = re.compile(r"\b(?:colou?rs|shapes|(?:different|distinct) (?:objects|things|actions|labels))\b")
+_COUNTED_KIND = re.compile(r"\b(?:colou?rs|shapes|objects|things|items|actions|labels)\b")
 
 
 def _says_then(text: str) -> bool:
