@@ -218,13 +218,10 @@ def packets(
             logger.debug("damaged place in the file", exc_info=error)
 
 
-def measure_tracks(
-    container: InputContainer, streams: list[Any], max_seconds: float, tick: Callable[[], None]
-) -> dict[int, Track]:
+def measure_tracks(container: InputContainer, streams: list[Any], tick: Callable[[], None]) -> dict[int, Track]:
     """Each track's real extent by stream index, from its packets and without decoding.
 
-    Tracks without packets are left out. Stops where a track is already longer than ``max_seconds``; ``tick`` is called
-    now and then.
+    Tracks without packets are left out. ``tick`` is called now and then.
 
     Raises:
         Encrypted: packets are locked.
@@ -247,8 +244,6 @@ def measure_tracks(
         extent.count += 1
         if stamp is not None and base > 0:
             extent.add(stamp * base, max(0, packet.duration or 0) * base)
-        if extent.end - extent.start > max_seconds:
-            break
     return {index: extent.track(clocks[index].jumped) for index, extent in found.items()}
 
 

@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,6 @@ from assistant.timeline import Video
 
 # Sound that outlasts the picture by less is the padding of its codec, not something to look at.
 _SOUND_TAIL_SECONDS = 0.5
-_SOUND_FACTS = {"width": 0, "height": 0, "frame_rate": 0.0}
 _MOST_PACKETS_TO_FIRST_FRAME = 3000
 _MOST_SECONDS_TO_FIRST_FRAME = 20.0
 
@@ -61,7 +59,8 @@ class Timing:
     """Where the video's clock starts on the container's, and how its picture is shown.
 
     ``picture`` is the index of the picture track, None for sound alone; ``jumped``: the container's clock jumps, so
-    that only decoding from the start finds a time.
+    that only decoding from the start finds a time. ``player_offset_seconds``: where a player that plays the file itself
+    stands at our time 0 (its clock starts with whichever track starts first).
     """
 
     origin_seconds: float
@@ -69,6 +68,7 @@ class Timing:
     orientation: Orientation
     frame_seconds: float
     jumped: bool
+    player_offset_seconds: float = 0.0
 
 
 def probe(path: Path, limits: Limits, cancelled: Callable[[], bool] = never) -> Video:
@@ -81,35 +81,34 @@ def probe(path: Path, limits: Limits, cancelled: Callable[[], bool] = never) -> 
     """
     size = require_file(path, limits)
     tracks, picture, sound = _measure(path, limits, cancelled)
-    longest = max(tracks[index].seconds for index in (picture, sound) if index is not None)
-    if longest > limits.max_seconds:  # measuring stopped there, so the real length is not known
+    index = picture if picture is not None else sound
+    assert index is not None
+    if tracks[index].seconds > limits.max_seconds:
         raise VideoTooLarge(
-            f"{display_name(path)} is longer than {limits.max_seconds / 3600:.3g} hours", "cut it or raise the limit"
+            f"{display_name(path)} is {tracks[index].seconds / 3600:.3g} hours long,"
+            f" the limit is {limits.max_seconds / 3600:.3g}",
+            "cut it shorter or raise the limit",
         )
     with open_guarded(path, limits.max_pixels) as container:
-        container_name = _container_name(container, path)
-        sound_codec = "" if sound is None else codec_name(container.streams[sound])
-        if picture is None:
-            assert sound is not None
-            first = _first_frame(container, container.streams[sound])
-            if first is None:
-                raise undecodable(path, sound_codec)
-            facts: dict[str, Any] = _SOUND_FACTS | {"duration_seconds": tracks[sound].seconds}
-        else:
-            stream: Any = container.streams[picture]
-            frame = _first_frame(container, stream)
-            if frame is None:
-                raise undecodable(path, codec_name(stream))
-            facts = _picture_facts(stream, frame, tracks[picture], None if sound is None else tracks[sound])
-    return Video(
-        path=str(path),
-        sha256=sha256_of(path, cancelled),
-        has_audio=sound is not None,
-        audio_codec=sound_codec,
-        container=container_name,
-        size_bytes=size,
-        **facts,
-    )
+        stream: Any = container.streams[index]
+        frame = _first_frame(container, stream)
+        if frame is None:
+            raise undecodable(path, codec_name(stream))
+        facts: dict[str, Any] = {"duration_seconds": tracks[index].seconds, "width": 0, "height": 0, "frame_rate": 0.0}
+        if picture is not None:
+            heard = None if sound is None or tracks[sound].seconds > limits.max_seconds else tracks[sound]
+            facts = _picture_facts(stream, frame, tracks[picture], heard)
+        video = Video(
+            path=str(path),
+            sha256=sha256_of(path, cancelled),
+            has_audio=sound is not None,
+            audio_codec="" if sound is None else codec_name(container.streams[sound]),
+            container=_container_name(container, path),
+            size_bytes=size,
+            **facts,
+        )
+        _remember(path, video, _timing_of(container, video, picture, frame, tracks[index]))
+    return video
 
 
 def sha256_of(path: Path, cancelled: Callable[[], bool] = never) -> str:
@@ -136,7 +135,7 @@ def _measure(
                     f"{display_name(path)} has pictures of {width} x {height} pixels, too many to look at",
                     "scale it down to 4K or less",
                 )
-        tracks = measure_tracks(container, [*pictures, *sounds], limits.max_seconds, lambda: check(cancelled))
+        tracks = measure_tracks(container, [*pictures, *sounds], lambda: check(cancelled))
         picture = next((s.index for s in pictures if s.index in tracks), None)
         sound = next((s.index for s in sounds if s.index in tracks), None)
     if picture is None and sound is None:
@@ -204,28 +203,55 @@ def _container_name(container: InputContainer, path: Path) -> str:
     return name.split(",")[0]
 
 
+_MOST_REMEMBERED = 64
+_timings: dict[tuple[str, str], Timing] = {}
+
+
 def timing(path: Path, video: Video) -> Timing:
-    """Where the video's clock starts on the container's; remembered for the files used last."""
-    return _timing(str(path), video.sha256, video.has_picture, video.frame_rate)
+    """Where the video's clock starts on the container's; remembered for the files probed or used last.
 
-
-@lru_cache(maxsize=64)
-def _timing(path: str, sha256: str, has_picture: bool, frame_rate: float) -> Timing:
-    file = Path(path)
-    tracks: dict[int, Track] = {}
-    with open_guarded(file) as container:
-        streams = picture_streams(container) if has_picture else sound_streams(container)
-        # Empty tracks come before real ones in some files.
-        tracks = measure_tracks(container, streams, float("inf"), lambda: None)
-        index = next((s.index for s in streams if s.index in tracks), None)
+    Raises:
+        VideoUnreadable: nothing can be decoded.
+    """
+    known = _timings.get((str(path), video.sha256))
+    if known is not None:
+        return known
+    with open_guarded(path) as container:
+        streams: list[Any] = [*(picture_streams(container) if video.has_picture else sound_streams(container))]
+        indices = [stream.index for stream in streams]
+        # One track in a container whose clock cannot jump needs no look at all its packets.
+        index = indices[0] if len(indices) == 1 and str(container.format.name).startswith("mov,") else None
+    track = Track(0.0, 0.0, 0)
     if index is None:
-        raise nothing_inside(file)
-    with open_guarded(file) as container:
-        stream = container.streams[index]
-        frame = _first_frame(container, stream)
+        with open_guarded(path) as container:
+            tracks = measure_tracks(container, [container.streams[number] for number in indices], lambda: None)
+        index = next((number for number in indices if number in tracks), None)
+        if index is None:
+            raise nothing_inside(path)
+        track = tracks[index]
+    with open_guarded(path) as container:
+        frame = _first_frame(container, container.streams[index])
         if frame is None:
-            raise undecodable(file, codec_name(stream))
-        origin = tracks[index].start_seconds if frame.time is None else float(frame.time)
-        orientation = orientation_of(frame) if has_picture else Orientation()
-    step = 1 / frame_rate if frame_rate > 0 else 0.04
-    return Timing(origin, index if has_picture else None, orientation, step, tracks[index].jumped)
+            raise undecodable(path, codec_name(container.streams[index]))
+        found = _timing_of(container, video, index if video.has_picture else None, frame, track)
+    _remember(path, video, found)
+    return found
+
+
+def _timing_of(container: InputContainer, video: Video, picture: int | None, frame: Any, track: Track) -> Timing:
+    origin = track.start_seconds if frame.time is None else float(frame.time)
+    container_start = 0.0 if container.start_time is None else container.start_time / 1_000_000
+    return Timing(
+        origin_seconds=origin,
+        picture=picture,
+        orientation=orientation_of(frame) if picture is not None else Orientation(),
+        frame_seconds=1 / video.frame_rate if video.frame_rate > 0 else 0.04,
+        jumped=track.jumped,
+        player_offset_seconds=max(0.0, origin - container_start),
+    )
+
+
+def _remember(path: Path, video: Video, found: Timing) -> None:
+    while len(_timings) >= _MOST_REMEMBERED:
+        _timings.pop(next(iter(_timings)), None)
+    _timings[str(path), video.sha256] = found

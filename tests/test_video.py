@@ -19,6 +19,7 @@ from making_media import scene, tone, write
 
 from assistant.config import Limits
 from assistant.errors import Cancelled, InputUnusable, LibraryUnusable, VideoTooLarge, VideoUnreadable
+from assistant.probing import timing
 from assistant.proxy import make_proxy, plays_in_browser
 from assistant.timeline import Video
 from assistant.video import Damage, Picture, SoundSpool, clip_at, probe, read
@@ -168,7 +169,7 @@ def test_an_encrypted_file_says_so(tmp_path):
 def test_limits_name_what_is_too_large(tmp_path):
     path = write(tmp_path / "a.mp4", two_scenes())
     says(path, "the limit is", limits=replace(LIMITS, max_bytes=100), kind=VideoTooLarge)
-    says(path, "is longer than", limits=replace(LIMITS, max_seconds=1.0), kind=VideoTooLarge)
+    says(path, "hours long, the limit is", limits=replace(LIMITS, max_seconds=1.0), kind=VideoTooLarge)
     says(path, "96 x 64 pixels", limits=replace(LIMITS, max_pixels=1000), kind=VideoTooLarge)
 
 
@@ -471,3 +472,12 @@ def test_a_stopped_or_failed_copy_leaves_nothing_behind(tmp_path):
     with pytest.raises(LibraryUnusable):
         make_proxy(path, video, tmp_path / "file" / "proxy.mp4")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "file"]
+
+
+def test_what_a_player_shows_at_time_zero_is_known_where_the_sound_starts_first(tmp_path):
+    late = [0.8 + index / 25 for index in range(50)]
+    path = write(tmp_path / "a.mkv", two_scenes(), [tone(2.8)], times=late)
+    video = probe(path, LIMITS)
+    assert timing(path, video).player_offset_seconds == pytest.approx(0.8, abs=0.05)
+    assert pictures_of(path)[0].pts_seconds == 0.0
+    assert video.duration_seconds == pytest.approx(2.0, abs=0.1)
