@@ -71,8 +71,8 @@ class Summary:
         Raises:
             ValueError: another schema, a missing field or a field of the wrong kind.
         """
-        if document.get("schema") != "summary/1":
-            raise ValueError(f"not a summary/1 document: {document.get('schema')!r}")
+        if not isinstance(document, Mapping) or document.get("schema") != "summary/1":
+            raise ValueError("not a summary/1 document")
         try:
             return cls(
                 _part_from_json(document["whole"]),
@@ -81,7 +81,7 @@ class Summary:
                 document["model"],
                 tuple(document.get("notices", ())),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"a damaged summary/1 document: {error!r}") from error
 
 

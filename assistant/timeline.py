@@ -219,8 +219,8 @@ class Timeline:
         Raises:
             ValueError: another schema, a missing field or a field of the wrong kind.
         """
-        if document.get("schema") != "timeline/1":
-            raise ValueError(f"not a timeline/1 document: {document.get('schema')!r}")
+        if not isinstance(document, Mapping) or document.get("schema") != "timeline/1":
+            raise ValueError("not a timeline/1 document")
         try:
             return cls(
                 video=Video(**{k: v for k, v in document["video"].items() if k in Video.__dataclass_fields__}),
@@ -236,7 +236,7 @@ class Timeline:
                     for item in document.get("suppressed", [])
                 ),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"a damaged timeline/1 document: {error!r}") from error
 
 
@@ -304,8 +304,8 @@ class Answer:
         Raises:
             ValueError: another schema, a missing field or a field of the wrong kind.
         """
-        if document.get("schema") != "answer/1":
-            raise ValueError(f"not an answer/1 document: {document.get('schema')!r}")
+        if not isinstance(document, Mapping) or document.get("schema") != "answer/1":
+            raise ValueError("not an answer/1 document")
         try:
             return cls(
                 question=document["question"],
@@ -321,7 +321,7 @@ class Answer:
                 notices=tuple(document.get("notices", ())),
                 draft=document.get("draft", ""),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"a damaged answer/1 document: {error!r}") from error
 
 

@@ -110,8 +110,8 @@ class Explanation:
         Raises:
             ValueError: another schema, a missing field or a field of the wrong kind.
         """
-        if document.get("schema") != "explanation/1":
-            raise ValueError(f"not an explanation/1 document: {document.get('schema')!r}")
+        if not isinstance(document, Mapping) or document.get("schema") != "explanation/1":
+            raise ValueError("not an explanation/1 document")
         try:
             return cls(
                 segment_id=document["segment_id"],
@@ -132,5 +132,5 @@ class Explanation:
                 passes=document.get("passes", 0),
                 notes=tuple(document.get("notes", ())),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"a damaged explanation/1 document: {error!r}") from error

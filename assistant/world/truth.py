@@ -176,7 +176,7 @@ class Truth:
                 events=tuple(Event.from_json(item) for item in document["events"]),
                 questions=tuple(Question.from_json(item) for item in document["questions"]),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"a damaged truth/1 document: {error!r}") from error
 
 
