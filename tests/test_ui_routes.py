@@ -161,6 +161,8 @@ def test_the_desk_shows_what_is_finished_of_a_running_analysis(here, sha256):
     view = ask("GET", f"/api/desk/{sha256}").json()
     assert not view["finished"]
     assert len(view["segments"]) == 2
+    assert [s["id"] for s in ask("GET", f"/api/desk/{sha256}?after=1").json()["segments"]] == [2]
+    assert len(ask("GET", f"/api/desk/{sha256}?after=-1").json()["segments"]) == 2
     assert (view["job"]["says"], view["job"]["fraction"], view["job"]["seconds_left"]) == ("Watching", 0.4, 12.0)
 
 
@@ -225,3 +227,22 @@ def test_every_readable_media_file_passes_the_first_look_and_no_page_does(media)
     refused = {name for name, head in heads.items() if not looks_like_media(head)}
     assert refused <= {"html_error_page.mp4", "zero_byte.webm"}
     assert "html_error_page.mp4" in refused
+
+
+def test_settings_are_changed_for_this_process_and_the_next(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASSISTANT_HOME", str(tmp_path))
+    monkeypatch.delenv("ASSISTANT_PACK", raising=False)
+    shared.install(None)
+    first = shared.services()
+    shared.change(first, {"speech": {"language": "de"}, "pack": "demo"})
+    second = shared.services()
+    assert (second.settings.speech.language, second.settings.pack, second.token) == ("de", "demo", first.token)
+    second.jobs.close()
+    shared.install(None)
+    monkeypatch.setenv("ASSISTANT_PACK", "standard")
+    third = shared.services()
+    assert (third.settings.speech.language, third.settings.pack) == ("de", "standard")
+    third.jobs.close()
+    for made in (first, second, third):
+        made.assistant.library.close()
+    shared.install(None)

@@ -86,7 +86,11 @@ def desk(request: Request, here: Services) -> Response:
             fixed.setdefault(correction.segment_id, {})[correction.kind] = correction.label
         view = desk_view(timeline, fixed)
     else:
-        view = partial_view(library.partial(entry.sha256), entry.video.duration_seconds)
+        # A long analysis is looked at every second: only what the page does not have yet.
+        after = request.query_params.get("after", "")
+        known = int(after) if after.isdecimal() and len(after) < 10 else 0
+        fresh = [segment for segment in library.partial(entry.sha256) if segment.id > known]
+        view = partial_view(fresh, entry.video.duration_seconds)
     view |= {
         "finished": timeline is not None,
         "job": job_view(job) if job else None,

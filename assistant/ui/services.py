@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from collections.abc import Mapping
@@ -56,7 +57,7 @@ def change(here: Services, overrides: Mapping[str, Any]) -> None:
     with _lock:
         here.jobs.close()
         _current.clear()
-        _current.append(_build(here.token))
+        _current.append(_build(here.token, chosen_now=overrides))
 
 
 def pack_name(here: Services) -> str:
@@ -75,12 +76,16 @@ def install(replacement: Services | None) -> None:
             _current.append(replacement)
 
 
-def _build(token: str) -> Services:
+def _build(token: str, chosen_now: Mapping[str, Any] | None = None) -> Services:
     # Here, so that importing this package stays quick.
     from assistant.engine import Assistant
     from assistant.jobs import JobQueue
 
     given = config.load()
     library = Library(given.home)
-    settings = settings_from_json(merged(settings_to_json(given), library.preference(PREFERENCE, {})))
+    kept = dict(library.preference(PREFERENCE, {}))
+    if os.environ.get("ASSISTANT_PACK"):
+        kept.pop("pack", None)  # named on the command line: that holds until another is chosen in the page
+    kept = merged(kept, chosen_now or {})
+    settings = settings_from_json(merged(settings_to_json(given), kept))
     return Services(settings, Assistant(settings, library), JobQueue(settings, library=library), token)

@@ -55,13 +55,16 @@ class Desk {
     const sha = this.sha;
     clearTimeout(this.timer);
     let view;
-    try { view = await call(`/api/desk/${sha}`, this.token); } catch (error) {
+    const known = this.view.finished === false ? this.view.segments : [];
+    const after = known.length ? `?after=${known[known.length - 1].id}` : "";
+    try { view = await call(`/api/desk/${sha}${after}`, this.token); } catch (error) {
       this.say(error.message);
       this.timer = setTimeout(() => this.load(), 3000);
       return;
     }
     if (sha !== this.sha) return;
     const finishedNow = this.view.job && this.view.finished === false && view.finished;
+    if (!view.finished && known.length) view.segments = known.concat(view.segments);
     this.view = view;
     this.duration = view.duration || this.duration;
     this.frameRate = view.frame_rate || 25;
@@ -91,7 +94,7 @@ class Desk {
     const running = ["running", "waiting"].includes(job.state);
     const left = job.seconds_left !== null && job.seconds_left !== undefined ? `, ${duration(job.seconds_left)} left` : "";
     this.status.replaceChildren(h("div", { class: "progress" }, running ? h("progress", { max: 1, value: job.fraction, "aria-label": "Analysis" }) : null,
-      h("span", {}, running ? `${job.says}, ${percent(job.fraction)}${left}` : `${job.says}${job.what ? `: ${job.what}` : ""}${job.remedy ? `; ${job.remedy}` : ""}.`),
+      h("span", {}, running ? `${job.says}${job.fraction ? `, ${percent(job.fraction)}` : " …"}${left}` : `${job.says}${job.what ? `: ${job.what}` : ""}${job.remedy ? `; ${job.remedy}` : ""}.`),
       h("button", { type: "button", class: "link", onclick: act(running ? "cancel" : "resume") }, running ? "Cancel" : "Go on")), ...absences);
   }
 

@@ -1,7 +1,7 @@
 // Three lanes over the whole video: what is being done, what it looks like, what is said. Only what is in sight is drawn.
 
 const LANES = [["doing", "doing"], ["looks", "looks"], ["said", "said"]];
-const MAX_ZOOM = 400, LEAST_PIXELS = 4, TICK_PIXELS = 90;
+const MOST_CUTS = 200, MAX_ZOOM = 400, LEAST_PIXELS = 4, TICK_PIXELS = 90;
 const TICKS = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 class Lanes {
@@ -108,7 +108,8 @@ class Lanes {
       if (at * this.perSecond > total * this.perSecond - 34 && at > 0) break;
       ticks.push(h("span", { class: "tick", vars: { left: `${(100 * at) / total}%` } }, clock(at, step < 1 ? 1 : 0)));
     }
-    const cuts = this.view.shots.slice(1).filter((at) => at > from && at < to)
+    const seen = this.view.shots.slice(1).filter((at) => at > from && at < to);
+    const cuts = (seen.length > MOST_CUTS ? [] : seen)
       .map((at) => h("i", { class: "cut", title: `cut at ${clock(at, 1)}`, vars: { left: `${(100 * at) / total}%` } }));
     if (changed(this.ruler, "ticks", [ticks.length, step, from, to, cuts.length])) this.ruler.replaceChildren(...ticks, ...cuts);
   }

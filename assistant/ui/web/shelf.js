@@ -51,7 +51,7 @@ class Shelf {
   item(item, small, current) {
     const job = item.job, running = job && ["running", "waiting"].includes(job.state);
     const left = job && job.seconds_left ? `, ${duration(job.seconds_left)} left` : "";
-    const state = !job ? (small ? item.length : "") : job.state === "running" ? `${job.says}, ${percent(job.fraction)}${small ? "" : left}` : `${job.says}${!small && job.what ? `: ${job.what}` : ""}${!small && job.remedy ? `; ${job.remedy}` : ""}`;
+    const state = !job ? (small ? item.length : "") : job.state === "running" ? `${job.says}${job.fraction ? `, ${percent(job.fraction)}` : " …"}${small ? "" : left}` : `${job.says}${!small && job.what ? `: ${job.what}` : ""}${!small && job.remedy ? `; ${job.remedy}` : ""}`;
     const picture = item.picture ? h("img", { src: item.picture, alt: "", loading: "lazy" }) : null;
     const open = h("button", { type: "button", class: "open", title: item.name, disabled: !item.sha256, "aria-current": item.sha256 && item.sha256 === current ? "page" : null,
       onclick: () => this.component.setTriggerValue("opened", item.sha256) },
