@@ -111,6 +111,10 @@ def _open(file: BinaryIO, max_pixels: int) -> InputContainer:
     container: InputContainer = av.open(
         _Bytes(file), "r", options=options, io_open=_refuse, metadata_errors="replace", buffer_size=128 * 1024
     )
+    for stream in container.streams.video:
+        # The demuxer's own look at the first frames is over; the decoders that are used from here on know no limit yet.
+        if stream.codec_context is not None:
+            stream.codec_context.options = {"max_pixels": str(max_pixels)}
     return container
 
 
