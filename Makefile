@@ -4,7 +4,7 @@ HOST ?= 127.0.0.1
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: run test check install install-dev clean
+.PHONY: run test audit check install install-dev clean
 
 run: $(VENV)/.installed
 	$(PY) -m assistant.ui.serve --host $(HOST) --port $(PORT)
@@ -14,6 +14,9 @@ test: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(PY) -m pytest
+
+audit: $(VENV)/.installed
+	$(PY) .ci/audit.py
 
 $(VENV)/.installed: requirements.txt
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
