@@ -3,7 +3,7 @@
     1   the clip itself
     14  nested holds: everything before, or after, each moment stands still (7 + 7 for 8 moments)
     3   controls: reversed, frozen, shuffled
-    9   places: each block of 2 x 2 neighbouring places of a 4 x 4 grid is covered
+    9   places: each block of 2 x 2 neighbouring places of a 4 x 4 grid is held still at its mean
     6   deletion and insertion in the order of the measured importance, up to three quarters of the places
     6   the same in two opposite random orders
     1   the window shifted by a quarter
@@ -40,7 +40,7 @@ from assistant.video import clip_at
 
 logger = logging.getLogger(__name__)
 
-VERSION = "1"
+VERSION = "2"
 PASSES = 40
 MOST_MOMENTS = 8
 GRID = (4, 4)
@@ -50,6 +50,7 @@ RIVALS = 5
 # Areas are averages of a probability. A difference under this is within what two random orders differ by themselves.
 MARGIN = 0.03
 SHIFT_SHARE = 0.25
+TIE_WEIGHT = 0.01
 
 
 @dataclass
@@ -185,13 +186,17 @@ def _temporal(passes: Passes, count: int, label: int) -> NDArray[np.float64]:
 
 
 def _grid(passes: Passes, masks: Sequence[perturb.Hidden], label: int) -> NDArray[np.float32]:
-    """Fall of the log-odds, averaged over the covers that reach a place, float32 ``[rows, columns]``."""
+    """Fall of the log-odds for the cover that hurts most among those that reach a place, float32 ``[rows, columns]``.
+
+    A place belongs to covers that reach what matters and to others that miss it; a mean would punish it for the
+    latter. Among places of one cover, the mean over all their covers decides, with little weight.
+    """
     whole = passes.log_odds("clip", label)
-    falls, counts = np.zeros(GRID), np.zeros(GRID)
-    for index, mask in enumerate(masks):
-        falls[mask] += whole - passes.log_odds(f"place{index}", label)
-        counts[mask] += 1
-    return (falls / np.maximum(counts, 1)).astype(np.float32)
+    falls = np.array([whole - passes.log_odds(f"place{index}", label) for index in range(len(masks))])
+    reaching = np.array([mask.ravel() for mask in masks]).T
+    most = np.array([falls[row].max() for row in reaching])
+    mean = np.array([falls[row].mean() for row in reaching])
+    return (most + TIE_WEIGHT * mean).reshape(GRID).astype(np.float32)
 
 
 def _curves(passes: Passes, squares: perturb.Frames, grid: NDArray[np.float32], label: int) -> Faithfulness:

@@ -19,7 +19,7 @@ COLUMNS = ("left", "middle left", "middle right", "right")
 def verdict(faithfulness: Faithfulness) -> str:
     """Whether the map of places stands its test, with the areas."""
     numbers = (
-        f"covering the important places first leaves {faithfulness.deletion_auc:.2f} of the score on average,"
+        f"holding the important places still first leaves {faithfulness.deletion_auc:.2f} of the score on average,"
         f" random places {faithfulness.random_deletion_auc:.2f};"
         f" showing them first gives {faithfulness.insertion_auc:.2f} against {faithfulness.random_insertion_auc:.2f}"
     )
@@ -60,11 +60,11 @@ def _moment(explanation: Explanation) -> str:
 def _place(explanation: Explanation) -> str:
     grid = explanation.grid
     if grid.size == 0 or float(grid.max()) <= 0:
-        return "Covering no place made the label less likely."
+        return "Holding no place still made the label less likely."
     row, column = np.unravel_index(int(grid.argmax()), grid.shape)
     if grid.shape != (len(ROWS), len(COLUMNS)):
-        return f"Covering row {row + 1}, column {column + 1} of the picture hurts it most."
-    return f"Covering the {ROWS[row]}, {COLUMNS[column]} of the picture hurts it most."
+        return f"Holding row {row + 1}, column {column + 1} of the picture still hurts it most."
+    return f"Holding the {ROWS[row]}, {COLUMNS[column]} of the picture still hurts it most."
 
 
 def _motion(explanation: Explanation) -> str:
