@@ -154,10 +154,7 @@ class WhisperTranscriber:
 
         mels = self._model.dims.n_mels
         return torch.stack(
-            [
-                log_mel_spectrogram(pad_or_trim(torch.from_numpy(np.array(sound)), N_SAMPLES), mels)
-                for sound in sounds
-            ]
+            [log_mel_spectrogram(pad_or_trim(torch.from_numpy(np.array(sound)), N_SAMPLES), mels) for sound in sounds]
         ).to(self._device)
 
     def _listen(self, sounds: Sequence[NDArray[np.float32]]) -> torch.Tensor:
