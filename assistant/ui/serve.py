@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from assistant.config import ROOT
+from assistant.ui.gate import token_for
 
 SCRIPT = ROOT / "streamlit_app.py"
 
@@ -28,25 +30,31 @@ def options(host: str, port: int) -> dict[str, Any]:
     }
 
 
-def build() -> Any:
-    """The ASGI app: Streamlit's page, our routes, and the guard around both."""
+def build(token: str = "") -> Any:
+    """The ASGI app: Streamlit's page, our routes, and the guards around both; ``token``: what visitors must know."""
     import streamlit as st
     from starlette.middleware import Middleware
     from streamlit.runtime.pages_manager import PagesManager
 
+    from assistant.ui.gate import TokenGate
     from assistant.ui.guard import HostGuard
     from assistant.ui.routes import routes
 
     # Streamlit takes a folder called pages/ for its older kind of app until st.navigation has run once, and would show
     # the first visitor of any page but the first a bare script.
     PagesManager.uses_pages_directory = False
-    return st.App(SCRIPT, routes=routes(), middleware=[Middleware(HostGuard)])
+    gate = [Middleware(TokenGate, token=token)] if token else []
+    return st.App(SCRIPT, routes=routes(), middleware=[Middleware(HostGuard), *gate])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m assistant.ui.serve", description="Open the app in the browser.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: this machine alone; any other asks for a token)",
+    )
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument("--home", help="the folder that holds the library")
     parser.add_argument("--pack", help="auto, demo, standard, or a folder")
@@ -56,7 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.environ["ASSISTANT_HOME"] = given.home
     if given.pack:
         os.environ["ASSISTANT_PACK"] = given.pack
-    build().run(config=options(given.host, given.port))
+    try:
+        token = token_for(given.host, os.environ)
+    except ValueError as error:
+        parser.error(str(error))
+    if token:
+        sys.stderr.write(
+            f"Others can reach this address. They need the token:\n  http://{given.host}:{given.port}/?token={token}\n"
+        )
+    build(token).run(config=options(given.host, given.port))
 
 
 if __name__ == "__main__":
