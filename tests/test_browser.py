@@ -190,24 +190,6 @@ def test_the_sample_is_one_press_away(page, app):
     page.wait_for_selector(BARS)
 
 
-def test_two_people_with_different_videos_do_not_see_each_others_chats(chromium, desk):
-    contexts = [chromium.new_context() for _ in range(2)]
-    pages = [context.new_page() for context in contexts]
-    try:
-        for one in pages:
-            one.set_default_timeout(SECONDS * 1000)
-            one.goto(f"{desk.address}/watch?video={desk.sha256}")
-            one.get_by_test_id("stChatInputTextArea").wait_for()
-        pages[0].goto(f"{desk.address}/start")
-        pages[0].locator(".drop .zone").wait_for()
-        ask(pages[1], "What happens in it?")
-        pages[1].get_by_text("statements supported").wait_for()
-        assert pages[0].get_by_text("What happens in it?").count() == 0
-    finally:
-        for context in contexts:
-            context.close()
-
-
 def test_a_file_that_is_no_video_is_refused_with_a_sentence(page, app, tmp_path):
     lie = tmp_path / "holiday.mp4"
     lie.write_text("<html>not a film</html>" * 500)

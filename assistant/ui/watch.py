@@ -8,7 +8,7 @@ from assistant.store import Entry
 from assistant.timeline import Timeline, clock
 from assistant.ui import components
 from assistant.ui.chat_panel import chat_panel
-from assistant.ui.chrome import START, choose_first, chosen, go, open_services, told
+from assistant.ui.chrome import MODELS, START, choose_first, chosen, go, open_services, told
 from assistant.ui.services import Services, pack_name
 from assistant.ui.text import markdown, shown_name
 
@@ -51,10 +51,15 @@ def _head(here: Services, entry: Entry, timeline: Timeline | None) -> None:
     about = [clock(video.duration_seconds)]
     if video.has_picture:
         about.append(f"{min(video.width, video.height)}p")
-    about.append(f"{markdown(timeline.provenance.pack if timeline else pack_name(here))} pack")
+    pack = timeline.provenance.pack if timeline else pack_name(here)
+    about.append(f"{markdown(pack)} pack")
+    if pack == "demo":
+        about.append("knows coloured shapes, not real videos")
     with st.container(horizontal=True, key="watch-head"):
         st.markdown(f"### {markdown(shown_name(entry.name))}", anchors=False, width="content")
         st.caption(" · ".join(about), width="content")
+        if pack == "demo":
+            st.page_link(MODELS, label="Get the standard pack", help="For real videos; the page names its size")
         with st.popover("", icon=":material/more_horiz:", help="This video", type="tertiary"):
             _menu(here, entry, timeline)
 

@@ -20,7 +20,7 @@ class Card {
     if (this.shown !== segment.id) { this.correcting = false; if (this.why.open && this.why.segment !== segment.id) this.why.hide(); }
     this.shown = segment.id;
     this.drawHead(segment);
-    this.body.replaceChildren(this.strip(segment), h("div", { class: "facts" }, this.scores("doing", segment), this.scores("looks", segment),
+    this.body.replaceChildren(this.strip(segment), h("div", { class: "facts" }, ...(this.desk.hasPicture ? [this.scores("doing", segment), this.scores("looks", segment)] : []),
       this.words(segment)), ...this.flags(segment), this.tools(segment), ...(this.correcting ? [this.corrector(segment)] : []));
   }
 
@@ -39,7 +39,7 @@ class Card {
   }
 
   strip(segment) {
-    if (!this.desk.hasPicture) return h("p", { class: "hint" }, "Sound alone: there are no pictures.");
+    if (!this.desk.hasPicture) return h("div");
     const picture = (name, kind, alt) => h("img", { class: kind, alt, loading: "lazy", src: `/api/picture/${this.desk.sha}/${name}-${segment.id}.jpg`,
       onerror: (event) => { event.target.classList.add("missing"); } });
     const times = segment.frames.length ? `The frames that the model saw, ${clock(segment.frames[0], 1)} to ${clock(segment.frames[segment.frames.length - 1], 1)}` : "Frames of this segment";

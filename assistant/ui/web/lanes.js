@@ -38,6 +38,8 @@ class Lanes {
 
   set(view) {
     this.view = view;
+    this.node.classList.toggle("sound-alone", !this.desk.hasPicture);
+    if (!this.desk.hasPicture && this.shown !== "said") { this.shown = "said"; this.markShown(); }
     this.bars = { doing: [], looks: [], said: [] };
     for (const segment of view.segments) {
       for (const kind of ["doing", "looks"]) {
