@@ -22,7 +22,7 @@ from assistant.ui.uploads import upload
 from assistant.ui.view import desk_view, partial_view
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PICTURE = re.compile(r"(keyframe|frames)-\d{1,6}\.jpg")
+_PICTURE = re.compile(r"(keyframe|frames)-[0-9]{1,6}\.jpg")
 
 Handler = Callable[[Request, Services], Response]
 
