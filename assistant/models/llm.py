@@ -263,7 +263,7 @@ def _load(place: str, device: str, precision: str, *, four_bit: bool) -> tuple[A
         logger.debug("loading failed", exc_info=True)
         raise ModelUnavailable(f"the language model {place} cannot be loaded from this machine", _REMEDY) from error
     if chosen != "cuda":
-        model.to(chosen)  # type: ignore[arg-type]
+        model.to(chosen)
     logger.info("loaded model=%s device=%s precision=%s seconds=%.1f", place, chosen, dtype, time.monotonic() - started)
     return tokenizer, model.eval()
 
