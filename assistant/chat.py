@@ -13,7 +13,7 @@ from assistant.answering.suggestions import suggestions
 from assistant.config import Limits, Settings
 from assistant.conversation import Turned, build_prompt
 from assistant.errors import ModelUnavailable, QuestionUnusable
-from assistant.grounding import check, marks, resolve, says_not_found, tidy_marks
+from assistant.grounding import check, marks, rescored, resolve, says_not_found, tidy_marks
 from assistant.models.extractive import ExtractiveAnswerer
 from assistant.models.seams import Cancelled, ChatModel, GenerationOptions, never
 from assistant.plaintext import PlainStream, plain_text
@@ -86,7 +86,7 @@ def answer(
         return
     logger.info("answered model=%s seconds=%.1f", model.name, time.monotonic() - started)
     stopped = cancelled()
-    made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings)
+    made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings, similarity)
     if made is not None:
         notices = ("Stopped before the end.",) if stopped else ()
         yield _noted(made, notices)
@@ -136,7 +136,13 @@ def _without_model(
 
 
 def _checked(
-    question: str, raw: str, timeline: Timeline, shown_ids: frozenset[int], model: str, settings: Settings
+    question: str,
+    raw: str,
+    timeline: Timeline,
+    shown_ids: frozenset[int],
+    model: str,
+    settings: Settings,
+    similarity: Similarity | None = None,
 ) -> Answer | None:
     """The model's answer with its verdicts; None where nothing of it can stand."""
     text = clean(raw)
@@ -151,6 +157,8 @@ def _checked(
     unread = is_foreign(question) and is_foreign(text)
     if unread:
         claims = tuple(_unread(claim) for claim in claims)
+    elif similarity is not None:
+        claims = rescored(claims, similarity)
     kept = [claim for claim in claims if claim.verdict in ("supported", "not_checkable") and claim.segment_ids]
     if not any(claim.verdict == "supported" for claim in kept) and not (unread and kept):
         return None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from assistant.answering.checks import judge
 from assistant.answering.facts import facts_of
@@ -22,6 +25,7 @@ _NOT_FOUND = re.compile(
     r"\b(?:is|are) not (?:shown|said|mentioned|visible) in (?:this|the) video\b",
     re.IGNORECASE,
 )
+LIKER_BY = 1.0  # standard deviations
 _WORST: tuple[Verdict, ...] = ("contradicted", "unsupported", "not_checkable", "supported")
 _LONGEST_RANGE = 400
 
@@ -127,6 +131,30 @@ def check(text: str, timeline: Timeline, shown_ids: Collection[int] | None = Non
             verdict, reason = worst(verdict, "unsupported"), f"{gone} is not among the segments shown"
         claims.append(Claim(statement.text, verdict, usable, evidence, reason))
     return tuple(claims)
+
+
+def rescored(claims: Sequence[Claim], similarity: Callable[[str], NDArray[np.float32]]) -> tuple[Claim, ...]:
+    """The claims that rules could not judge, held against the pictures: supported where the cited ones fit best.
+
+    CLIP may confirm what no rule contradicts; it never overrules a rule. A sentence is confirmed when each cited
+    segment is more like it than `LIKER_BY` standard deviations above the mean of the whole video.
+
+    Args:
+        similarity: of a text to each segment, float32 ``[segments]``, segment ids counting from 1.
+    """
+    found: list[Claim] = []
+    for claim in claims:
+        if claim.verdict != "not_checkable" or not claim.segment_ids:
+            found.append(claim)
+            continue
+        scores = similarity(MARK.sub("", claim.text).strip())
+        spread = float(scores.std())
+        cited = [float(scores[i - 1]) for i in claim.segment_ids if i <= len(scores)]
+        if spread > 0 and cited and min(cited) >= float(scores.mean()) + LIKER_BY * spread:
+            reason = "the pictures of the cited segments fit it better than those of the rest"
+            claim = replace(claim, verdict="supported", evidence="descriptions", reason=reason)
+        found.append(claim)
+    return tuple(found)
 
 
 def worst(*verdicts: Verdict) -> Verdict:

@@ -6,6 +6,7 @@ import random
 import re
 from collections import Counter
 
+import numpy as np
 import pytest
 from timelines import KITCHEN, SHAPES, Row, timeline_of
 
@@ -286,3 +287,22 @@ def test_the_check_catches_what_was_made_wrong_and_keeps_what_is_right():
     assert caught.total() >= 0.95 * wrong.total(), (report, missed[:12])
     for name, count in wrong.items():
         assert caught[name] >= 0.9 * count, (name, missed[:12])
+
+
+def test_pictures_may_confirm_what_no_rule_can_judge_and_never_overrule_a_rule():
+    from assistant.grounding import rescored
+    from assistant.timeline import Claim
+
+    unjudged = Claim("It is calm [S2].", "not_checkable", (2,))
+    refused = Claim("A comet falls [S2].", "unsupported", (2,))
+
+    def likes_the_second(text: str) -> np.ndarray:
+        assert "[S" not in text
+        return np.array([0.1, 0.9, 0.1, 0.1, 0.1], np.float32)
+
+    confirmed, kept = rescored([unjudged, refused], likes_the_second)
+    assert (confirmed.verdict, confirmed.evidence) == ("supported", "descriptions")
+    assert kept == refused
+    elsewhere = Claim("It is calm [S1].", "not_checkable", (1,))
+    assert rescored([elsewhere], likes_the_second) == (elsewhere,)
+    assert rescored([unjudged], lambda text: np.ones(5, np.float32)) == (unjudged,)
