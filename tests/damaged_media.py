@@ -19,7 +19,7 @@ import numpy as np
 from making_media import scene, tone, write
 
 KINDS = ("flips", "truncation", "splice", "noise", "lengths")
-PROXY_EVERY, ANALYSIS_EVERY = 4, 20
+PROXY_EVERY, ANALYSIS_EVERY = 4, 8
 SEED = 7
 
 
@@ -128,6 +128,7 @@ def main(folder: Path, first: int, count: int) -> None:
     mine.mkdir()
     engine = Assistant(load(mine / "home", "demo"))
     whole = sorted((folder / "whole").iterdir())
+    seen = 0
     for case in range(first, first + count):
         content, name = damaged(whole, case)
         path = mine / f"hurt{whole[case % len(whole)].suffix}"
@@ -138,8 +139,9 @@ def main(folder: Path, first: int, count: int) -> None:
         try:
             told = put_through(path, mine, proxy=case % PROXY_EVERY == 0)
             seconds, growth = time.perf_counter() - began, peak_bytes() - before
+            seen += told == "seen"
             # In one half only: the other process never loads a model.
-            if case % ANALYSIS_EVERY == 0 and case % 200 < 100:
+            if told == "seen" and seen % ANALYSIS_EVERY == 0 and case % 200 < 100:
                 analysed = analysis(path, engine)
         except BaseException:
             error = traceback.format_exc()

@@ -156,6 +156,10 @@ def _short_4k(path: Path) -> Path:
     return long_4k(path, 40)
 
 
+def _sound_ten_hours_late(path: Path) -> Path:
+    return write(path, [scene(1)] * 5, [tone(0.5)], sound_start=float(TEN_HOURS))
+
+
 def _many_tracks(path: Path) -> Path:
     return write(path, [scene(1)] * 5, [tone(0.2)] * 40)
 
@@ -169,6 +173,7 @@ BOMBS: dict[str, Callable[[Path], Path]] = {
     "apart_10h.mp4": _two_pictures_ten_hours_apart,
     "apart_5h.mp4": _two_pictures_five_hours_apart,
     "late_sound_5h.mp4": _sound_five_hours_late,
+    "late_sound_10h.mp4": _sound_ten_hours_late,
     "tracks_40.mp4": _many_tracks,
     "4k_40s.webm": _short_4k,
     "grows_to_8192.mkv": _grows,

@@ -32,6 +32,7 @@ TOLD = {
     "apart_10h.mp4": "refused: apart_10h.mp4 is 10 hours long",
     "apart_5h.mp4": "18000.0 s of 96 x 64",
     "late_sound_5h.mp4": "18000.5 s of 96 x 64",
+    "late_sound_10h.mp4": "0.2 s of 96 x 64",
     "tracks_40.mp4": "0.2 s of 96 x 64",
     "4k_40s.webm": "40.0 s of 3840 x 2160",
 }
