@@ -16,15 +16,13 @@ from conftest import ROOT
 SAMPLE = ROOT / "assistant/packs/demo/sample.mp4"
 # One process, so that the models are loaded once: the same commands as a person would give.
 PROGRAM = """
-import socket, sys
+import errno, socket, sys
 from assistant.cli import main
 home, sample = sys.argv[1:]
-names = [name for _, name in socket.if_nameindex()]
-assert set(names) <= {"lo", "tunl0", "sit0", "ip6tnl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0"}, names
 try:
     socket.create_connection(("192.0.2.1", 80), timeout=5)
-except OSError:
-    pass
+except OSError as error:
+    assert error.errno == errno.ENETUNREACH, error
 else:
     sys.exit("this is no empty network namespace")
 print("BEGIN", flush=True)
