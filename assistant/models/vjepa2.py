@@ -261,8 +261,10 @@ class VJepa2Recognizer:
         import torch
 
         def encode(batch: list[torch.Tensor]) -> Iterator[torch.Tensor]:
+            # Nothing is given out inside the block: a suspended generator would keep the mode of the whole thread.
             with self._guarded(), torch.inference_mode():
-                yield from self._tokens(self.framing.normalized(torch.stack(batch).to(self.device)))
+                parts = self._tokens(self.framing.normalized(torch.stack(batch).to(self.device))).unbind()
+            yield from parts
 
         waiting: list[torch.Tensor] = []
         for square in squares:
