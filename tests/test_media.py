@@ -11,8 +11,9 @@ from conftest import SHARED
 
 from assistant.config import load
 from assistant.engine import Assistant
-from assistant.errors import InputUnusable
+from assistant.errors import InputUnusable, UnknownSegment
 from assistant.evaluation import match_times
+from assistant.explain import Explanation
 from assistant.timeline import Timeline
 
 MEDIA = SHARED / "media"
@@ -134,6 +135,28 @@ def test_every_odd_file_gives_a_timeline_or_one_line(assistant, truth, capsys):
     assert all(error.remedy and "\n" not in str(error) for error in refused)
     assert max(rows)[0] < 60
     assert peak_megabytes() < 2000
+
+
+EXPLAINED = ("asl_eat.mkv", "black_swan.mp4", "flower_opening.mp4", "pour_coffee.mp4", "throw_ball_dog.mp4")
+
+
+def test_every_segment_of_five_real_files_can_be_explained(truth, assistant, capsys):
+    count = 0
+    for name in EXPLAINED:
+        timeline = assistant.analyze(MEDIA / "actions" / name)
+        for segment in timeline.segments:
+            document = assistant.explain(timeline.video.sha256, segment.id).to_json()
+            assert Explanation.from_json(document).to_json() == document
+            assert document["label"] == segment.actions[0].label
+            count += 1
+    with capsys.disabled():
+        print(f"\n{count} segments of {len(EXPLAINED)} files explained")
+
+
+def test_sound_alone_has_no_action_to_explain(truth, assistant):
+    timeline = assistant.analyze(MEDIA / "speech" / "en_one_two_three.wav")
+    with pytest.raises(UnknownSegment, match="no actions to explain"):
+        assistant.explain(timeline.video.sha256, 1)
 
 
 def peak_megabytes() -> int:
