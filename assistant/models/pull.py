@@ -7,6 +7,7 @@ is safe at any moment: files appear under their names only when they are whole, 
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import os
@@ -124,8 +125,11 @@ def _run(
 
     threading.Thread(target=watch, name="pull-watch", daemon=True).start()
     try:
-        process.stdin.write(json.dumps(plan))
-        process.stdin.close()
+        # A process that was stopped before it read its plan has closed the pipe; what became of it is told below.
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(plan))
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
         for line in process.stdout:
             yield json.loads(line)
         process.wait()
