@@ -77,7 +77,6 @@ class ComputeSettings:
     precision: str = "auto"  # auto, float32, bfloat16, float16
     threads: int = 0  # 0: all cores
     memory_bytes: int = 0  # 0: no budget but the machine's
-    save_work: bool = True  # skip what does not change
 
 
 @dataclass(frozen=True, slots=True)

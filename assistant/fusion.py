@@ -31,7 +31,6 @@ class Seen:
     out_of_protocol: str = ""
     keyframe_seconds: float | None = None
     frame_seconds: tuple[float, ...] = ()
-    reused_from: int | None = None  # the earlier segment whose result was kept, nothing having changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +87,6 @@ def segment_of(segment_id: int, seen: Seen, utterances: Sequence[Utterance], voc
         notes["out_of_protocol"] = seen.out_of_protocol
     if disagreement := _disagreement(actions, descriptions, utterances, vocabulary):
         notes["models_disagree"] = disagreement
-    if seen.reused_from is not None:
-        notes["nothing_changed"] = f"the picture is that of segment {seen.reused_from}, whose result is kept"
     return Segment(
         id=segment_id,
         span=seen.span,

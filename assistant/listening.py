@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.models.seams import Cancelled, Transcriber, VoiceDetector
+from assistant.sound import SAMPLE_RATE
 from assistant.timeline import (
     Json,
     Span,
@@ -23,8 +24,7 @@ from assistant.timeline import (
 
 logger = logging.getLogger(__name__)
 
-RATE = 16_000
-BLOCK_SAMPLES = 30 * RATE
+BLOCK_SAMPLES = 30 * SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,6 @@ class Sights:
     sights: tuple[Sight, ...]
     labels: tuple[str, ...]
     none_below: float
-    failures: tuple[Absence, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,7 @@ def analyze(
     try:
         if video.has_picture and sights is None:
             sights = _look(bench, path, video, spool, report, cancelled)
-            if not sights.failures:
-                _save_sights(bench.library, keys.sights, sights)
+            _save_sights(bench.library, keys.sights, sights)
         elif spool is not None:
             _run_through(path, video, spool, report, cancelled)
         if spool is not None:
@@ -186,13 +184,12 @@ def _look(
         bench.library.save_picture(video.sha256, name, data)
 
     sights: list[Sight] = []
-    failures: tuple[Absence, ...] = ()
     ready = windows.of(stream, lambda seconds: report(Progress("decode", seconds, total)))
     for window, sight in watch(ready, Watchers(recognizer, describer, settings.actions.views), keep, cancelled):
         sights.append(sight)
         segment = fusion.segment_of(window.index + 1, _seen(sight, matrix, describer.logit_scale), (), vocabulary)
         report(Progress("decode", window.span.end_seconds, total, segment=segment))
-    return Sights(windows.shots, tuple(sights), recognizer.labels, recognizer.none_below, failures)
+    return Sights(windows.shots, tuple(sights), recognizer.labels, recognizer.none_below)
 
 
 def _run_through(path: Path, video: Video, spool: SoundSpool, report: Report, cancelled: CancelCheck) -> None:
@@ -279,7 +276,7 @@ def _fuse(bench: Workbench, video: Video, sights: Sights, heard: Heard) -> Timel
         matrix, scale = label_matrix(bench), bench.models.logit_scale()
     vocabulary = _vocabulary(bench, sights.labels, sights.none_below)
     seen = [_seen(sight, matrix, scale) for sight in sights.sights]
-    absences = list(sights.failures)
+    absences = []
     if not video.has_picture:
         absences.append(Absence("picture", "the file holds sound alone"))
     if heard.absence:

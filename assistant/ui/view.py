@@ -16,7 +16,6 @@ FLAG_SENTENCES = {
     "none_of_my_labels": "None of the labels fits well here.",
     "out_of_protocol": "This stretch is too short for the way the model wants to be fed, so take it with care.",
     "models_disagree": "What is being done and what it looks like do not agree here.",
-    "nothing_changed": "Nothing changed since an earlier segment, so its result is kept.",
     "uncertain": "The best labels are close to each other.",
 }
 ABSENCE_SENTENCES = {
