@@ -4,7 +4,7 @@ HOST ?= 127.0.0.1
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: run test audit check install install-dev clean
+.PHONY: run test bench bench-check audit check install install-dev clean
 
 run: $(VENV)/.installed
 	$(PY) -m assistant.ui.serve --host $(HOST) --port $(PORT)
@@ -14,6 +14,14 @@ test: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(PY) -m pytest
+
+bench: $(VENV)/.installed
+	$(PY) -m assistant bench
+
+# Ratios between the two sides, which move less from machine to machine than seconds do; still best on an idle one.
+bench-check: $(VENV)/.installed
+	$(PY) -m assistant bench --weights demo --check bench/ratios.json
+	$(PY) -m assistant bench --weights random-standard --check bench/ratios.json
 
 audit: $(VENV)/.installed
 	$(PY) .ci/audit.py

@@ -20,7 +20,7 @@ from assistant.errors import AssistantError, Cancelled, InputUnusable
 from assistant.exports import FORMATS
 from assistant.timeline import Answer, Timeline, clock
 
-USAGE_ERROR = 2
+FAILED_CHECK = 1
 
 Say = Callable[[str], None]
 
@@ -116,7 +116,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--out", type=Path, help="where the pack is written (default: the demo pack's own folder)")
     command("doctor", _doctor, "what this machine has and what will be slow or missing")
-    command("bench", _bench, "speed and memory side by side with the straightforward script", out=True)
+    bench = command("bench", _bench, "speed and memory side by side with the straightforward script", out=True)
+    bench.add_argument("videos", metavar="VIDEO", nargs="*", type=Path, help="default: the sample video")
+    bench.add_argument("--weights", choices=("demo", "random-standard"), default="demo")
+    bench.add_argument("--rounds", type=int, default=3)
+    bench.add_argument(
+        "--check", metavar="FILE", type=Path, help="fail where a ratio fell by over 15 %% of this file's"
+    )
+    bench.add_argument("--keep", metavar="FILE", type=Path, help="store this run's ratios there")
     return parser
 
 
@@ -306,5 +313,16 @@ def _doctor(options: argparse.Namespace, settings: Settings, stop: _Stop) -> int
 
 
 def _bench(options: argparse.Namespace, settings: Settings, stop: _Stop) -> int:
-    _say("error: bench is not built yet; follow the changelog")
-    return USAGE_ERROR
+    from assistant.benchmark import report, run, weights
+
+    stored = report.stored_ratios(options.check, options.weights) if options.check else None
+    videos = tuple(options.videos) or (weights.folder_of("demo") / "sample.mp4",)
+    document = run.run(run.Plan(videos, options.weights, options.rounds), _say, stop)
+    if not _emit(document, options.json):
+        print(report.table(document))
+    if options.keep:
+        report.keep_ratios(options.keep, document)
+    fallen = report.falls(document, stored) if stored else []
+    for sentence in fallen:
+        _say(f"slower than before: {sentence}")
+    return FAILED_CHECK if fallen else 0

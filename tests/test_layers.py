@@ -18,11 +18,11 @@ LAYERS = [
     {"watching", "listening"},
     {"pipeline", "conversation", "chat", "summaries", "explain"},
     {"engine"},
-    {"world", "training", "evaluation", "explain_check", "worker", "jobs", "doctor"},
+    {"world", "training", "evaluation", "benchmark", "explain_check", "worker", "jobs", "doctor"},
     {"ui", "cli", "__main__"},
 ]
 # Where heavy libraries may be imported at all; nowhere at the top of a module that the command line imports.
-TORCH_HOMES = {"models", "explain", "training"}
+TORCH_HOMES = {"models", "explain", "training", "benchmark"}
 HEAVY = {"torch", "torchvision", "transformers", "whisper", "open_clip", "silero_vad", "streamlit"}
 
 
