@@ -81,13 +81,24 @@ def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
     raise PermissionError("a video may not open other files")
 
 
+_refused_here: list[str] = []
+
+
+def open_nothing_here(reason: str) -> None:
+    """From now on this process opens no stranger's file: whatever tries to is a slip of ours, and fails at once."""
+    _refused_here.append(reason)
+
+
 @contextmanager
 def open_guarded(path: Path, max_pixels: int = Limits().max_pixels) -> Iterator[InputContainer]:
     """The open container of a local file; whatever breaks inside the block comes out as our own error.
 
     Raises:
         VideoUnreadable: no demuxer of `CONTAINERS` accepts it, or it broke while it was read.
+        RuntimeError: this is a process that opens none.
     """
+    if _refused_here:
+        raise RuntimeError(f"a video was to be opened where none may be: {_refused_here[0]}")
     try:
         with path.open("rb") as file, _open(file, max_pixels) as container:
             yield container

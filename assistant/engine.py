@@ -176,17 +176,27 @@ class Assistant:
         """
         from assistant import explain
 
+        stored = self.explained(sha256, segment_id, label)
+        if stored is not None:
+            return stored
         timeline = self._required(sha256)
         segment = _segment(timeline, segment_id)
-        wanted = label or (segment.action.label if segment.action else "")
-        key = f"{segment_id} {wanted}"
-        stored = self.library.document(sha256, WHY, key)
-        if stored is not None:
-            return explain.Explanation.from_json(stored)
         bench = Workbench(self.settings, self.models, self.library)
         explanation = explain.explain(bench, timeline, segment, label, progress, cancelled)
-        self.library.save_document(sha256, WHY, key, explanation.to_json())
+        self.library.save_document(sha256, WHY, _why_key(segment, label), explanation.to_json())
         return explanation
+
+    def explained(self, sha256: str, segment_id: int, label: str | None = None) -> Explanation | None:
+        """The explanation that was measured before, or None; opens no video and loads no model.
+
+        Raises:
+            UnknownSegment: no such segment.
+        """
+        from assistant import explain
+
+        segment = _segment(self._required(sha256), segment_id)
+        stored = self.library.document(sha256, WHY, _why_key(segment, label))
+        return explain.Explanation.from_json(stored) if stored is not None else None
 
     def explain_looks(self, sha256: str, segment_id: int) -> LooksExplanation:
         """Which frame, and which word of the label, carry the description of a segment.
@@ -255,7 +265,7 @@ class Assistant:
         found = {}
         for segment in timeline.segments:
             if segment.action is not None:
-                document = self.library.document(sha256, WHY, f"{segment.id} {segment.action.label}")
+                document = self.library.document(sha256, WHY, _why_key(segment, None))
                 if document is not None:
                     found[segment.id] = str(document["text"])
         return found
@@ -272,3 +282,7 @@ def _segment(timeline: Timeline, segment_id: int) -> Segment:
     if segment is None:
         raise UnknownSegment(f"there is no segment {segment_id}", f"choose one from 1 to {len(timeline.segments)}")
     return segment
+
+
+def _why_key(segment: Segment, label: str | None) -> str:
+    return f"{segment.id} {label or (segment.action.label if segment.action else '')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,6 @@ import numpy as np
 
 from assistant import pictures
 from assistant.config import ROOT, Settings
-from assistant.errors import Cancelled
 from assistant.store import Library
 from assistant.timeline import (
     Absence,
@@ -135,6 +134,7 @@ class FakeAssistant:
             name="demo", note="small models that know shapes", label_lists=("world",)
         )
     )
+    measured: dict[int, dict] = field(default_factory=dict)
     models: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(has_chat_model=lambda: False, location=lambda kind: PACK / kind)
     )
@@ -174,12 +174,12 @@ class FakeAssistant:
             (99,),
         )
 
-    def explain(self, sha256, segment_id, label=None, *, progress: Callable = print, cancelled=lambda: False):
-        for step in range(8):
-            if cancelled():
-                raise Cancelled
-            time.sleep(self.pause_seconds)
-            progress(SimpleNamespace(done_seconds=step, total_seconds=8, message="Taking moments away"))
+    def explained(self, sha256: str, segment_id: int, label: str | None = None) -> SimpleNamespace | None:
+        """An explanation as soon as it was measured; see `measure`."""
+        return SimpleNamespace(to_json=lambda: self.measured[segment_id]) if segment_id in self.measured else None
+
+    def measure(self, sha256: str, segment_id: int) -> None:
+        """What the job of an explanation leaves behind."""
         segment = self.timeline(sha256).segment(segment_id)
         times = np.linspace(segment.span.start_seconds, segment.span.end_seconds, 9)
         document = {
@@ -201,7 +201,7 @@ class FakeAssistant:
             "faithfulness": {"better_than_random": True},
             "text": "The middle of the segment carries the label: without it the score falls from 0.83 to 0.12.",
         }
-        return SimpleNamespace(to_json=lambda: document)
+        self.measured[segment_id] = document
 
 
 class FakeJobs:
@@ -210,8 +210,9 @@ class FakeJobs:
     def __init__(self, jobs: Sequence = ()) -> None:
         self.all = list(jobs)
 
-    def submit(self, path: Path, name: str, **_: object) -> SimpleNamespace:
-        job = job_of(name=name, path=path, number=len(self.all) + 1)
+    def submit(self, path: Path, name: str, *, kind: str = "analyze", options: dict | None = None) -> SimpleNamespace:
+        given = {"kind": kind, "options": options or {}, "sha256": (options or {}).get("sha256")}
+        job = job_of(name=name, path=path, number=len(self.all) + 1, **given)
         self.all.append(job)
         return job
 
@@ -235,6 +236,7 @@ def job_of(number: int = 1, name: str = "talk.mp4", path: Path = Path("talk.mp4"
         "sha256": None,
         "name": name,
         "path": path,
+        "options": {},
         "state": "waiting",
         "stage": "",
         "message": "",

@@ -5,9 +5,12 @@ import shutil
 import pytest
 from conftest import ROOT
 
+from assistant import container
 from assistant.config import Limits, Settings
+from assistant.engine import Assistant
 from assistant.jobs import JobQueue
 from assistant.store import Library
+from assistant.video import clip_at
 
 SAMPLE = ROOT / "assistant/packs/demo/sample.mp4"
 SOON = 180.0
@@ -23,6 +26,7 @@ def library(tmp_path_factory):
 def queue(library):
     settings = Settings(library.home, pack="demo", limits=Limits(max_seconds=20.0))
     with JobQueue(settings, library=library) as running:
+        running.settings = settings
         yield running
 
 
@@ -55,3 +59,25 @@ def test_an_odd_file_has_a_timeline_and_says_what_it_lacks(queue, library, media
     timeline = library.timeline(job.sha256)
     assert timeline.segments
     assert any(absence.what == "speech" and absence.reason for absence in timeline.absences)
+
+
+def test_analysis_proxy_and_explanation_open_the_video_in_workers_alone(queue, library, tmp_path, monkeypatch):
+    from assistant.world.film import make
+
+    path = tmp_path / "short.mp4"
+    make(path, 100_001, 6.0)
+    monkeypatch.setattr(container, "_refused_here", ["a test"])
+    analysed = finished(queue, path)
+    assert analysed.state == "done", analysed.reason
+    engine, asked = (
+        Assistant(Settings(library.home, pack="demo"), library),
+        {"sha256": analysed.sha256, "segment": 1, "label": ""},
+    )
+    assert engine.explained(analysed.sha256, 1) is None
+    for kind in ("explain", "proxy"):
+        job = queue.wait(queue.submit(path, path.name, kind=kind, options=asked).id, SOON)
+        assert (job.state, job.reason) == ("done", "")
+    assert engine.explained(analysed.sha256, 1).text
+    assert library.file(analysed.sha256, "proxy.mp4")
+    with pytest.raises(RuntimeError, match="where none may be"):
+        clip_at(path, library.entry(analysed.sha256).video, [0.5], 64)

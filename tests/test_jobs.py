@@ -340,6 +340,35 @@ def test_a_proxy_is_made_beside_the_analyses_and_lies_in_the_library(home, media
         assert list((home / "temporary").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("how", "state", "reason"),
+    [
+        ("crash", "set_aside", "cannot be explained: it stopped 2 attempts (it crashed (SIGSEGV)); convert"),
+        ("hang", "set_aside", "cannot be explained: it stopped 2 attempts (decoding stood still"),
+        ("eat", "failed", "more memory"),
+        ("refuse", "failed", "this is no video; try another file"),
+    ],
+)
+def test_what_breaks_while_a_video_is_explained_is_one_failed_job(queue, film, how, state, reason):
+    stage = "decode" if how == "hang" else "explain"
+    broken = film(refuse=True) if how == "refuse" else film(at={"2": how}, stage=stage)
+    asked = {"sha256": "0" * 64, "segment": 1, "label": how}
+    job = queue.wait(queue.submit(broken, "film", kind="explain", options=asked).id, SOON)
+    assert (job.state, job.kind) == (state, "explain")
+    assert reason in job.reason
+    assert queue.wait(queue.submit(film("next.mp4"), "next", kind="explain", options=asked).id, SOON).state == "done"
+
+
+def test_an_explanation_does_not_wait_for_an_analysis(queue, film):
+    long = queue.submit(film(segments=100, pause=0.1), "long")
+    until(lambda: queue.job(long.id).state == "running")
+    asked = {"sha256": "0" * 64, "segment": 1, "label": ""}
+    assert queue.wait(queue.submit(film("b.mp4"), "b", kind="explain", options=asked).id, SOON).state == "done"
+    assert queue.job(long.id).state == "running"
+    queue.cancel(long.id)
+    queue.wait(long.id, SOON)
+
+
 def test_a_kind_of_job_that_nobody_does_is_refused(queue, film):
     with pytest.raises(ValueError, match="no such kind"):
         queue.submit(film(), "film", kind="dance")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -192,15 +195,94 @@ def test_a_correction_is_kept_and_withdrawn(here, sha256):
     assert ask("GET", f"/api/desk/{sha256}").json()["segments"][1]["corrected"] == {}
 
 
-def test_an_explanation_is_begun_once_and_read_when_it_is_done(here, sha256):
+def test_an_explanation_is_a_job_that_is_begun_once_and_read_when_it_is_done(here, sha256):
     path = f"/api/why/{sha256}/2"
     assert ask("POST", path).status == 403
-    state = ask("POST", path, headers=token(here)).json()
-    deadline = time.monotonic() + 5
-    while state["state"] == "running" and time.monotonic() < deadline:
-        time.sleep(0.01)
-        state = ask("GET", path).json()
-    assert state["explanation"]["label"] == "turning"
+    assert ask("GET", path).status == 404
+    assert ask("POST", path, headers=token(here)).json()["state"] == "running"
+    (job,) = here.jobs.jobs()
+    assert (job.kind, job.options) == ("explain", {"sha256": sha256, "segment": 2, "label": ""})
+    job.state, job.fraction, job.message = "running", 0.5, "experiment 20 of 40"
+    view = ask("GET", path).json()
+    assert (view["state"], view["fraction"], view["message"]) == ("running", 0.5, "experiment 20 of 40")
+    job.state = "done"
+    here.assistant.measure(sha256, 2)
+    assert ask("GET", path).json()["explanation"]["label"] == "turning"
+    assert ask("POST", path, headers=token(here)).json()["state"] == "done"
+    assert len(here.jobs.jobs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "what", "remedy"),
+    [
+        ("set_aside", "this video cannot be explained: it stopped 2 attempts (x); convert it", "this video", "convert"),
+        ("failed", "this video needs more memory than the analysis may use; choose", "more memory", "choose"),
+        ("cancelled", "", "Stopped", "ask again"),
+        ("done", "", "has changed meanwhile", "ask again"),
+    ],
+)
+def test_an_explanation_that_came_to_nothing_says_why_and_can_be_asked_for_again(
+    here, sha256, state, reason, what, remedy
+):
+    path = f"/api/why/{sha256}/2"
+    ask("POST", path, headers=token(here))
+    job = here.jobs.jobs()[0]
+    job.state, job.reason = state, reason
+    view = ask("GET", path).json()
+    assert view["state"] == "failed"
+    assert what in view["what"]
+    assert remedy in view["remedy"]
+    assert ask("POST", path, headers=token(here)).json()["state"] == "running"
+    assert len(here.jobs.jobs()) == 2
+
+
+def test_an_explanation_can_be_stopped(here, sha256):
+    path = f"/api/why/{sha256}/2"
+    ask("POST", path, headers=token(here))
+    assert ask("DELETE", path).status == 403
+    ask("DELETE", path, headers=token(here))
+    assert here.jobs.jobs()[0].state == "cancelled"
+
+
+def unplayable(here, sha256):
+    """The video as a kind that no browser plays."""
+    here.assistant.library.database.write(
+        "UPDATE videos SET probe = json_set(probe, '$.container', 'avi') WHERE sha256 = ?", (sha256,)
+    )
+
+
+def test_a_proxy_is_a_job_whose_progress_shows_and_that_can_be_stopped_and_begun_again(here, sha256):
+    unplayable(here, sha256)
+
+    def shown():
+        return ask("GET", f"/api/desk/{sha256}").json()["media"]
+
+    assert shown()["making"]
+    (job,) = here.jobs.jobs()
+    assert (job.kind, job.sha256) == ("proxy", sha256)
+    job.state, job.fraction = "running", 0.25
+    assert (shown()["job"], shown()["fraction"]) == (job.id, 0.25)
+    assert ask("GET", f"/api/desk/{sha256}").json()["job"] is None, "it is no analysis"
+    assert ask("GET", "/api/shelf").json()["items"][0]["job"] is None
+    ask("POST", f"/api/jobs/{job.id}/cancel", headers=token(here))
+    stopped = shown()
+    assert (stopped["playable"], stopped["making"], stopped["can_make"]) == (False, False, True)
+    assert len(here.jobs.jobs()) == 1, "what was stopped stays stopped until somebody asks"
+    assert ask("POST", f"/api/proxy/{sha256}", headers=token(here)).json()["making"]
+
+
+def test_a_proxy_that_cannot_be_made_says_so_and_is_not_begun_again_by_itself(here, sha256):
+    unplayable(here, sha256)
+    ask("GET", f"/api/desk/{sha256}")
+    here.jobs.jobs()[0].state = "set_aside"
+    assert "cannot be played here" in ask("GET", f"/api/desk/{sha256}").json()["media"]["reason"]
+    assert len(here.jobs.jobs()) == 1
+
+
+def test_a_file_that_this_browser_could_not_play_after_all_gets_a_proxy(here, sha256):
+    assert ask("GET", f"/api/desk/{sha256}").json()["media"]["playable"]
+    assert ask("POST", f"/api/proxy/{sha256}", headers=token(here)).json()["making"]
+    assert ask("GET", f"/api/desk/{sha256}").json()["media"]["making"]
 
 
 def test_a_task_that_fails_says_so_and_can_be_begun_again():
@@ -243,6 +325,28 @@ def test_settings_are_changed_for_this_process_and_the_next(tmp_path, monkeypatc
     third = shared.services()
     assert (third.settings.speech.language, third.settings.pack) == ("de", "standard")
     third.jobs.close()
-    for made in (first, second, third):
+    assert second.assistant.library is first.assistant.library
+    for made in (first, third):
         made.assistant.library.close()
     shared.install(None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts handles in /proc")
+def test_fifty_changes_of_the_settings_leave_no_handle_and_no_thread_behind(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASSISTANT_HOME", str(tmp_path))
+    shared.install(None)
+
+    def left():
+        return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+    try:
+        shared.change(shared.services(), {"speech": {"language": "fr"}})
+        before = left()
+        for number in range(50):
+            shared.change(shared.services(), {"speech": {"language": "de" if number % 2 else "en"}})
+        assert left() == before
+        assert shared.services().assistant.library.videos() == []
+    finally:
+        shared.services().jobs.close()
+        shared.services().assistant.library.close()
+        shared.install(None)

@@ -13,6 +13,7 @@ STAGE_SHARES: Mapping[str, tuple[float, float]] = {
     "speech": (0.8, 0.98),
     "fusion": (0.98, 1.0),
     "proxy": (0.0, 1.0),
+    "explain": (0.0, 1.0),
 }
 LEAST_FRACTION = 0.02
 LEAST_SECONDS = 1.5

@@ -22,6 +22,12 @@ logger = logging.getLogger(__name__)
 MOST_DEATHS = 2
 RECOVERY_SECONDS = 5.0
 SWEEP_SECONDS = 3600.0
+# What is said of a video that no worker survives, by the kind of job.
+_GIVEN_UP = {
+    "analyze": "this video was set aside, since it stopped the analysis {deaths} times ({reason})",
+    "proxy": "no copy that browsers play can be made of this video: it stopped {deaths} attempts ({reason})",
+    "explain": "this video cannot be explained: it stopped {deaths} attempts ({reason})",
+}
 LOOK_SECONDS = 1.0  # how soon a job that another process asked for is noticed
 
 
@@ -134,11 +140,8 @@ class Lane:
         self._library.sweep()
         if deaths < MOST_DEATHS:
             return Outcome("waiting")
-        return Outcome(
-            "set_aside",
-            f"this video was set aside, since it stopped the analysis {deaths} times ({reason});"
-            " convert it to an MP4 file and add that one",
-        )
+        what = _GIVEN_UP.get(job.kind, _GIVEN_UP["analyze"]).format(deaths=deaths, reason=reason)
+        return Outcome("set_aside", f"{what}; convert it to an MP4 file and add that one")
 
     def _tidy(self, job: Job, outcome: Outcome) -> None:
         """Remove what nobody needs any more: an upload that the library made its own, or that is no video."""

@@ -17,15 +17,16 @@ from assistant.store import Library
 from assistant.timeline import Json
 
 MOST_WAITING = 32
-# A film that a browser cannot play is converted beside the analyses, not after them.
-LANES = (("analyze",), ("proxy",))
+# A film that a browser cannot play is converted, and a "why?" answered, beside the analyses, not after them.
+LANES = (("analyze",), ("proxy",), ("explain",))
 
 
 class JobQueue:
     """Jobs of one library, oldest first. Jobs outlive the process: what was running waits again at the next start.
 
-    Analyses run one after the other in one worker process, proxies in another. Of several processes with one library,
-    one works the jobs off; the others may ask, look and cancel.
+    Analyses run one after the other in one worker process, proxies in another, explanations in a third; a process is
+    there while it has work, and some minutes longer. Of several processes with one library, one works the jobs off;
+    the others may ask, look and cancel.
 
     Args:
         settings: how videos are analysed; ``home`` names the library.
@@ -69,8 +70,9 @@ class JobQueue:
         Args:
             path: a file that stays where it is until the job has ended.
             name: what the person calls it.
-            kind: ``analyze``, or ``proxy`` (a copy that browsers play; ``options`` names its ``sha256``).
-            options: ``{"settings": {...}}`` overrides parts of the settings, for this job alone.
+            kind: ``analyze``, ``proxy`` (a copy that browsers play) or ``explain`` (why a label was predicted).
+            options: ``sha256`` of the video for a proxy; with ``segment`` and ``label`` ("": its best) for an
+                explanation. ``{"settings": {...}}`` overrides parts of the settings, for this job alone.
 
         Raises:
             QueueFull: too many wait already.

@@ -83,12 +83,13 @@ class JobRows:
                 "SELECT count(*) FROM jobs WHERE state = 'waiting' AND kind = ?", (kind,)
             ).fetchone()[0]
             if waiting >= most_waiting:
-                raise QueueFull(f"{waiting} videos are waiting already", "wait until some are done, or cancel one")
+                what = "explanations" if kind == "explain" else "videos"
+                raise QueueFull(f"{waiting} {what} are waiting already", "wait until some are done, or cancel one")
             job_id = uuid.uuid4().hex
             connection.execute(
-                "INSERT INTO jobs (id, position, kind, name, path, options, state, created_at)"
-                " VALUES (?, (SELECT coalesce(max(position), 0) + 1 FROM jobs), ?, ?, ?, ?, 'waiting', ?)",
-                (job_id, kind, clean(name), os.fsencode(path), dump(options), time.time()),
+                "INSERT INTO jobs (id, position, kind, sha256, name, path, options, state, created_at)"
+                " VALUES (?, (SELECT coalesce(max(position), 0) + 1 FROM jobs), ?, ?, ?, ?, ?, 'waiting', ?)",
+                (job_id, kind, options.get("sha256"), clean(name), os.fsencode(path), dump(options), time.time()),
             )
             connection.execute(
                 "DELETE FROM jobs WHERE state NOT IN ('waiting', 'running') AND id NOT IN (SELECT id FROM jobs"

@@ -98,7 +98,8 @@ def drop(here: Services, *, key: str = "drop") -> str | None:
 def seconds_per_second(here: Services) -> float:
     """How long the analysis of one second of video took here lately, loading the models included."""
     ratios = []
-    for job in here.jobs.jobs()[-MEASURED_JOBS:]:
+    analyses = [job for job in here.jobs.jobs() if job.kind == "analyze"]
+    for job in analyses[-MEASURED_JOBS:]:
         entry = here.assistant.library.entry(job.sha256) if job.state == "done" and job.sha256 else None
         if entry is not None and job.started_at and job.finished_at and entry.video.duration_seconds > 0:
             ratios.append((job.finished_at - job.started_at) / entry.video.duration_seconds)

@@ -1,22 +1,20 @@
-"""Which file a browser can play, and the H.264 proxy of one that it cannot, made in a process of its own."""
+"""Which file a browser can play, and the H.264 proxy of one that it cannot, made by a job in a worker process."""
 
 from __future__ import annotations
 
-import logging
-import multiprocessing
-import threading
 from pathlib import Path
 from typing import Any
 
-from assistant.config import Settings
+from assistant.errors import AssistantError
+from assistant.jobs import Job
 from assistant.proxy import plays_in_browser
 from assistant.store import Entry
 from assistant.ui.services import Services
+from assistant.worker.target import PROXY_NAME
 
-logger = logging.getLogger(__name__)
-
-PROXY_NAME = "proxy.mp4"
-PROXY_HOURS = 6
+KIND = "proxy"
+FAILED = "This file cannot be played here; the timeline and the answers still work."
+STOPPED = "No version that this browser can play was made; the timeline and the answers work without it."
 _MEDIA_TYPES = {
     ".mp4": "video/mp4",
     ".m4v": "video/mp4",
@@ -29,8 +27,6 @@ _MEDIA_TYPES = {
     ".wav": "audio/wav",
     ".flac": "audio/flac",
 }
-_lock = threading.Lock()
-_making: dict[str, str] = {}  # sha256 -> "" while it is made, else why it failed
 
 
 def media_type(path: Path) -> str:
@@ -38,15 +34,26 @@ def media_type(path: Path) -> str:
 
 
 def state(here: Services, entry: Entry) -> dict[str, Any]:
-    """``playable`` now, or ``making`` a proxy, or neither with the ``reason``; begins the proxy where one is needed."""
+    """``playable`` now, or the ``job`` that makes a proxy with its ``fraction``, or neither with the ``reason``.
+
+    Begins the proxy where one is needed and nobody stopped it; ``can_make`` says whether it can be begun again.
+    """
     if not entry.path.is_file():
-        return {"playable": False, "making": False, "reason": "The file is no longer where it was.", "version": 0}
+        return _view(reason="The file is no longer where it was.")
     proxy = here.assistant.library.file(entry.sha256, PROXY_NAME)
-    if proxy is not None or plays_in_browser(entry.video):
-        return {"playable": True, "making": False, "reason": "", "version": 1 if proxy else 0}
-    begin_proxy(here, entry)
-    reason = _making.get(entry.sha256, "")
-    return {"playable": False, "making": not reason, "reason": reason, "version": 0}
+    if proxy is not None:
+        return _view(playable=True, version=1)
+    job = _job(here, entry)
+    if job is None or job.state == "done":  # done, and its file has gone since
+        if plays_in_browser(entry.video):
+            return _view(playable=True)
+        try:
+            job = begin_proxy(here, entry)
+        except AssistantError as error:
+            return _view(reason=f"{error}.", can_make=True)
+    if job.state in ("waiting", "running"):
+        return _view(job=job)
+    return _view(reason=STOPPED if job.state == "cancelled" else FAILED, can_make=True)
 
 
 def file_to_play(here: Services, entry: Entry) -> Path | None:
@@ -55,45 +62,29 @@ def file_to_play(here: Services, entry: Entry) -> Path | None:
     return proxy or (entry.path if entry.path.is_file() else None)
 
 
-def begin_proxy(here: Services, entry: Entry) -> None:
-    """Make the proxy in the background, once."""
-    with _lock:
-        if entry.sha256 in _making or here.assistant.library.file(entry.sha256, PROXY_NAME) is not None:
-            return
-        _making[entry.sha256] = ""
-    threading.Thread(target=_make, args=(here, entry), name="proxy", daemon=True).start()
+def begin_proxy(here: Services, entry: Entry) -> Job:
+    """The job that makes the proxy; the same one where it is asked for twice.
+
+    Raises:
+        QueueFull: too many wait already.
+    """
+    return here.jobs.submit(entry.path, entry.name, kind=KIND, options={"sha256": entry.sha256})
 
 
-def _make(here: Services, entry: Entry) -> None:
-    library = here.assistant.library
-    target = library.new_temporary(".mp4")
-    # Strangers' files are decoded in a process that may die without taking the page with it.
-    worker = multiprocessing.get_context("spawn").Process(
-        target=_transcode, args=(here.settings, entry.path, target), daemon=True
-    )
-    try:
-        worker.start()
-        worker.join(PROXY_HOURS * 3600)
-        if worker.is_alive():
-            worker.kill()
-        if worker.exitcode == 0 and target.is_file():
-            library.adopt_file(entry.sha256, PROXY_NAME, target)
-            with _lock:
-                del _making[entry.sha256]
-            return
-        _making[entry.sha256] = "This file cannot be played here; the timeline and the answers still work."
-        logger.warning("no proxy video=%s exit=%s", entry.sha256[:8], worker.exitcode)
-    except Exception:
-        logger.exception("no proxy video=%s", entry.sha256[:8])
-        _making[entry.sha256] = "This file cannot be played here; the timeline and the answers still work."
-    finally:
-        target.unlink(missing_ok=True)
+def _job(here: Services, entry: Entry) -> Job | None:
+    """The newest job that makes this video's proxy."""
+    return next((job for job in reversed(here.jobs.jobs()) if job.kind == KIND and job.sha256 == entry.sha256), None)
 
 
-def _transcode(settings: Settings, source: Path, target: Path) -> None:
-    from assistant.probing import probe
-    from assistant.proxy import make_proxy
-    from assistant.worker.limits import apply_limits, limits_of
-
-    apply_limits(limits_of(settings))
-    make_proxy(source, probe(source, settings.limits), target)
+def _view(
+    *, playable: bool = False, job: Job | None = None, reason: str = "", can_make: bool = False, version: int = 0
+) -> dict[str, Any]:
+    return {
+        "playable": playable,
+        "making": job is not None,
+        "job": job.id if job is not None else None,
+        "fraction": round(job.fraction, 4) if job is not None else 0.0,
+        "reason": reason,
+        "can_make": can_make,
+        "version": version,
+    }

@@ -12,12 +12,11 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from assistant.errors import AssistantError
-from assistant.ui import playback
+from assistant.ui import playback, why
 from assistant.ui.guard import may_read, may_write
 from assistant.ui.jobs_view import job_view
 from assistant.ui.services import Services, services
 from assistant.ui.shelf_view import shelf_view
-from assistant.ui.tasks import TASKS, Task
 from assistant.ui.uploads import upload
 from assistant.ui.view import desk_view, partial_view
 
@@ -77,7 +76,7 @@ def desk(request: Request, here: Services) -> Response:
     entry = library.entry(_sha256(request))
     if entry is None:
         return _missing()
-    jobs = [job for job in here.jobs.jobs() if job.sha256 == entry.sha256]
+    jobs = [job for job in here.jobs.jobs() if job.sha256 == entry.sha256 and job.kind == "analyze"]
     job = next((job for job in jobs if job.state in ("running", "waiting")), jobs[-1] if jobs else None)
     timeline = library.timeline(entry.sha256)
     if timeline is not None:
@@ -115,7 +114,8 @@ def make_proxy(request: Request, here: Services) -> Response:
     entry = here.assistant.library.entry(_sha256(request))
     if entry is None:
         return _missing()
-    playback.begin_proxy(here, entry)
+    if here.assistant.library.file(entry.sha256, playback.PROXY_NAME) is None:
+        playback.begin_proxy(here, entry)
     return JSONResponse(playback.state(here, entry))
 
 
@@ -127,54 +127,25 @@ def picture(request: Request, here: Services) -> Response:
     return FileResponse(path, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
 
-def read_why(request: Request, _: Services) -> Response:
-    task = TASKS.get(_why_key(request))
-    return JSONResponse(_why_view(task), headers={"cache-control": "no-store"}) if task else _missing()
+def read_why(request: Request, here: Services) -> Response:
+    view = why.look(here, _asked(request))
+    return JSONResponse(view, headers={"cache-control": "no-store"}) if view else _missing()
 
 
 def start_why(request: Request, here: Services) -> Response:
     """Begin to measure why a label was predicted; the answer says how far that is."""
-    sha256, segment_id, label = _why_key(request)
-    if here.assistant.library.entry(sha256) is None:
-        return _missing()
-
-    def measure(task: Task) -> Any:
-        def report(progress: Any) -> None:
-            task.fraction = progress.done_seconds / progress.total_seconds if progress.total_seconds else None
-            task.message = progress.message
-
-        found = here.assistant.explain(sha256, segment_id, label or None, progress=report, cancelled=task.stop.is_set)
-        return found.to_json() | {"seen": _seen_part(here)}
-
-    return JSONResponse(_why_view(TASKS.start((sha256, segment_id, label), measure)))
+    asked = _asked(request)
+    entry = here.assistant.library.entry(asked.sha256)
+    return JSONResponse(why.begin(here, entry, asked)) if entry is not None else _missing()
 
 
-def stop_why(request: Request, _: Services) -> Response:
-    TASKS.stop(_why_key(request))
+def stop_why(request: Request, here: Services) -> Response:
+    why.stop(here, _asked(request))
     return JSONResponse({})
 
 
-def _seen_part(here: Services) -> float:
-    """The side of the square that the recogniser sees, as a share of the shorter edge; 0 where it sees all of it."""
-    from assistant.models.vjepa2 import framing_of
-
-    framing = framing_of(here.assistant.models.location("actions"))
-    return framing.size / framing.edge if framing.fit == "shortest" else 0.0
-
-
-def _why_key(request: Request) -> tuple[str, int, str]:
-    return _sha256(request), request.path_params["segment"], _label(request)
-
-
-def _why_view(task: Task) -> dict[str, Any]:
-    return {
-        "state": "running" if task.running else "failed" if task.failed else "done",
-        "fraction": task.fraction or 0.0,
-        "message": task.message,
-        "explanation": task.result,
-        "what": task.what,
-        "remedy": task.remedy,
-    }
+def _asked(request: Request) -> why.Asked:
+    return why.Asked(_sha256(request), request.path_params["segment"], _label(request))
 
 
 def correct(request: Request, here: Services) -> Response:

@@ -36,6 +36,7 @@ def build(token: str = "") -> Any:
     from starlette.middleware import Middleware
     from streamlit.runtime.pages_manager import PagesManager
 
+    from assistant.container import open_nothing_here
     from assistant.ui.gate import TokenGate
     from assistant.ui.guard import HostGuard
     from assistant.ui.routes import routes
@@ -43,6 +44,7 @@ def build(token: str = "") -> Any:
     # Streamlit takes a folder called pages/ for its older kind of app until st.navigation has run once, and would show
     # the first visitor of any page but the first a bare script.
     PagesManager.uses_pages_directory = False
+    open_nothing_here("the server leaves strangers' files to its workers")
     gate = [Middleware(TokenGate, token=token)] if token else []
     return st.App(SCRIPT, routes=routes(), middleware=[Middleware(HostGuard), *gate])
 

@@ -49,7 +49,10 @@ def services() -> Services:
 
 
 def change(here: Services, overrides: Mapping[str, Any]) -> None:
-    """Keep other settings and work with them from now on; a job that was running goes on from its finished stages."""
+    """Keep other settings and work with them from now on; a job that was running goes on from its finished stages.
+
+    The library stays open and the same: answers that are being written go on and are kept.
+    """
     library = here.assistant.library
     kept = merged(library.preference(PREFERENCE, {}), overrides)
     settings_from_json(merged(settings_to_json(here.settings), kept))  # a slip shows here, before anything is kept
@@ -57,7 +60,7 @@ def change(here: Services, overrides: Mapping[str, Any]) -> None:
     with _lock:
         here.jobs.close()
         _current.clear()
-        _current.append(_build(here.token, chosen_now=overrides))
+        _current.append(_build(here.token, library, chosen_now=overrides))
 
 
 def pack_name(here: Services) -> str:
@@ -76,13 +79,13 @@ def install(replacement: Services | None) -> None:
             _current.append(replacement)
 
 
-def _build(token: str, chosen_now: Mapping[str, Any] | None = None) -> Services:
+def _build(token: str, library: Library | None = None, chosen_now: Mapping[str, Any] | None = None) -> Services:
     # Here, so that importing this package stays quick.
     from assistant.engine import Assistant
     from assistant.jobs import JobQueue
 
     given = config.load()
-    library = Library(given.home)
+    library = library or Library(given.home)
     kept = dict(library.preference(PREFERENCE, {}))
     if os.environ.get("ASSISTANT_PACK"):
         kept.pop("pack", None)  # named on the command line: that holds until another is chosen in the page

@@ -15,7 +15,7 @@ _SHOWN_STATES = ("waiting", "running", "failed", "cancelled", "set_aside")
 def shelf_view(here: Services) -> dict[str, Any]:
     """Videos, newest first, each with its job where one matters; jobs without a video yet come first."""
     library = here.assistant.library
-    jobs = here.jobs.jobs()
+    jobs = [job for job in here.jobs.jobs() if job.kind == "analyze"]
     latest = {job.sha256: job for job in jobs if job.sha256}
     entries = library.videos()
     known = {entry.sha256 for entry in entries}

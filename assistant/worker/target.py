@@ -57,7 +57,7 @@ class Target(Protocol):
 
 
 class EngineTarget:
-    """Analyses with the engine; its models stay loaded from job to job."""
+    """Analyses, converts and explains with the engine; its models stay loaded from job to job."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -68,6 +68,8 @@ class EngineTarget:
         engine = self._engine_for(request.options.get("settings", {}))
         if request.kind == "proxy":
             return convert(engine.library, request, report, cancelled)
+        if request.kind == "explain":
+            return explain(engine, request, report, cancelled)
         saver = PartialSaver(engine.library, request.path)
 
         def watch(progress: Stage) -> None:
@@ -139,3 +141,11 @@ def convert(library: Library, request: Request, report: Callable[[Stage], None],
     finally:
         out.unlink(missing_ok=True)
     return entry.sha256
+
+
+def explain(engine: Assistant, request: Request, report: Callable[[Stage], None], cancelled: Callable[[], bool]) -> str:
+    """The sha256 of the video, once the library holds the explanation that ``options`` asks for."""
+    asked = request.options
+    sha256 = str(asked["sha256"])
+    engine.explain(sha256, int(asked["segment"]), asked["label"] or None, progress=report, cancelled=cancelled)
+    return sha256

@@ -59,8 +59,21 @@ class Stage {
       const at = this.video.currentTime || this.waiting || 0;
       if (src) { this.video.setAttribute("src", src); if (at) this.seek(at); } else this.video.removeAttribute("src");
     }
-    this.notice.textContent = media.playable ? "" : media.making
-      ? "Making a version that this browser can play. The timeline works meanwhile." : media.reason;
+    this.showNotice(sha, media);
+  }
+
+  // Why nothing can be played yet, how far the playable version is, and the way to stop it or to have it made.
+  showNotice(sha, media) {
+    const act = (path) => () => call(path, this.desk.token, { method: "POST" }).then(() => this.desk.load(), (error) => this.desk.say(error.message));
+    if (changed(this.notice, "what", [sha, media.playable, media.job, media.reason, media.can_make])) {
+      this.made = h("progress", { max: 1, value: 0, "aria-label": "Playable version" });
+      const making = () => [h("p", {}, "Making a version that this browser can play. The timeline works meanwhile."), this.made,
+        h("button", { type: "button", class: "link", onclick: act(`/api/jobs/${media.job}/cancel`) }, "Cancel")];
+      const none = () => [h("p", {}, media.reason),
+        media.can_make ? h("button", { type: "button", class: "link", onclick: act(`/api/proxy/${sha}`) }, "Make it playable") : ""];
+      this.notice.replaceChildren(...(media.playable ? [] : media.making ? making() : none()));
+    }
+    if (media.making) this.made.value = media.fraction;
   }
 
   get now() { return this.video.getAttribute("src") ? this.video.currentTime : this.waiting || 0; }
