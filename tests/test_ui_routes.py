@@ -115,8 +115,15 @@ def test_another_site_cannot_read_a_video(here, sha256):
 
 def test_every_reply_forbids_loading_from_elsewhere(here):
     policy = ask("GET", "/api/shelf").headers["content-security-policy"]
-    assert "img-src 'self' data: blob:" in policy
-    assert "frame-ancestors 'self'" in policy
+    directives = dict(part.split(" ", 1) for part in policy.split("; "))
+    assert directives["default-src"] == "'none'"
+    assert directives["script-src"] == "'self' blob:"
+    for name in ("object-src", "base-uri", "form-action", "frame-ancestors", "frame-src", "worker-src"):
+        assert directives[name] == "'none'"
+    assert directives["connect-src"] == "'self'"
+    assert not [value for name, value in directives.items() if name != "style-src" and "unsafe" in value]
+    assert "http" not in policy
+    assert "*" not in policy
 
 
 def test_media_is_served_by_ranges(here, sha256):

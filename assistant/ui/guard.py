@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ipaddress
 import os
+import re
 import secrets
 import socket
 from collections.abc import Iterable
@@ -16,16 +19,41 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TOKEN_HEADER = "x-assistant-token"  # noqa: S105 - the name of a header
 HOSTS_VARIABLE = "ASSISTANT_HOSTS"
-# The page loads nothing from elsewhere, whatever a text from outside may ask for.
+# What the page may load and run, whatever a text from outside asks for; everything else is refused.
+POLICY = {
+    "default-src": "'none'",
+    # blob: is how Streamlit starts the scripts of our components; only a script that runs already can make one.
+    "script-src": "'self' blob:",
+    "script-src-attr": "'none'",
+    # Streamlit writes its styles into the page, and ours.
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data:",
+    "media-src": "'self' blob:",  # a file that was just dropped is looked at by the browser first
+    "font-src": "'self' data:",
+    "connect-src": "'self'",
+    "manifest-src": "'self'",
+    "worker-src": "'none'",
+    "frame-src": "'none'",
+    "object-src": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
 SECURITY_HEADERS = {
-    "content-security-policy": (
-        "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self' data: blob:; "
-        "font-src 'self' data:; frame-ancestors 'self'; object-src 'none'; base-uri 'self'; form-action 'self'"
-    ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
+_INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+
+
+def policy(page: bytes = b"") -> str:
+    """The content security policy of the app; the scripts that stand in ``page`` may run, named by their hashes."""
+    hashes = [base64.b64encode(hashlib.sha256(script).digest()).decode() for script in _INLINE_SCRIPT.findall(page)]
+    allowed = "".join(f" 'sha256-{value}'" for value in hashes)
+    return "; ".join(f"{name} {value}{allowed if name == 'script-src' else ''}" for name, value in POLICY.items())
 
 
 def own_hosts() -> frozenset[str]:
@@ -50,11 +78,15 @@ def is_own_host(host: str, names: Iterable[str]) -> bool:
 
 
 class HostGuard:
-    """ASGI middleware: refuses foreign Host headers, on web sockets too, and adds `SECURITY_HEADERS`."""
+    """ASGI middleware: refuses foreign Host headers, on web sockets too, and adds `SECURITY_HEADERS` and a `policy`.
 
-    def __init__(self, app: ASGIApp) -> None:
+    ``page`` is the HTML that the app serves.
+    """
+
+    def __init__(self, app: ASGIApp, page: bytes = b"") -> None:
         self.app = app
         self.names = own_hosts()
+        self.headers = {**SECURITY_HEADERS, "content-security-policy": policy(page)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -70,7 +102,7 @@ class HostGuard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self.headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

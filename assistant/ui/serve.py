@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from assistant.config import ROOT
@@ -25,6 +26,7 @@ def options(host: str, port: int) -> dict[str, Any]:
         "server.enableCORS": True,
         "server.maxUploadSize": 1,
         "browser.gatherUsageStats": False,
+        "server.enableAgentApi": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
     }
@@ -46,7 +48,9 @@ def build(token: str = "") -> Any:
     PagesManager.uses_pages_directory = False
     open_nothing_here("the server leaves strangers' files to its workers")
     gate = [Middleware(TokenGate, token=token)] if token else []
-    return st.App(SCRIPT, routes=routes(), middleware=[Middleware(HostGuard), *gate])
+    # The page is Streamlit's own; what stands in it changes with its version.
+    shell = (Path(st.__file__).parent / "static" / "index.html").read_bytes()
+    return st.App(SCRIPT, routes=routes(), middleware=[Middleware(HostGuard, page=shell), *gate])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
