@@ -74,7 +74,7 @@ class ChatSettings:
 @dataclass(frozen=True, slots=True)
 class ComputeSettings:
     device: str = "auto"  # auto, cpu, cuda, mps
-    precision: str = "auto"  # auto, float32, bfloat16, float16
+    precision: str = "auto"  # auto, float32, bfloat16, float16, int8
     threads: int = 0  # 0: all cores
     memory_bytes: int = 0  # 0: no budget but the machine's
 

@@ -11,6 +11,7 @@ from test_vjepa2 import SIZE, clip_of, write_checkpoint
 
 from assistant.clip import Clip
 from assistant.config import load
+from assistant.models import device as devices
 from assistant.models.vjepa2 import VJepa2Recognizer
 from assistant.pipeline import plan_of
 from assistant.probing import Limits, probe
@@ -20,6 +21,8 @@ from assistant.world.film import write_video
 
 DEMO = ROOT / "assistant/packs/demo/actions"
 FIRST_TUNING_SEED, WINDOWS = 100_000, 300
+
+integers = pytest.mark.skipif(not devices.uses_integers("int8", "cpu", 0), reason="this processor multiplies no bytes")
 
 
 def plain_model(folder: Path, precision: str):
@@ -95,6 +98,71 @@ def test_in_bfloat16_on_a_cpu_the_recogniser_is_quick_and_says_the_same(folder):
         np.testing.assert_allclose(one, other, atol=0.05 * np.abs(other).max() + 0.05)
 
 
+@integers
+@pytest.mark.parametrize(("inputs", "least"), [(64, None), (256, -0.17)], ids=["about zero", "of GELU"])
+def test_a_layer_in_integers_gives_within_a_hundredth_what_it_gave(inputs, least):
+    import torch
+
+    from assistant.models.int8 import Int8Linear
+
+    torch.manual_seed(0)
+    plain = torch.nn.Linear(inputs, 48).bfloat16().requires_grad_(False)
+    rows = 3 * torch.randn(2, 300, inputs)
+    rows = (rows if least is None else torch.nn.functional.gelu(rows)).bfloat16()
+    rows[0, 0] = 0
+    wanted = plain.float()(rows.float())
+    found = Int8Linear(plain.bfloat16(), least)(rows).float()
+    assert found.shape == wanted.shape
+    assert ((found - wanted).norm(dim=-1) / wanted.norm(dim=-1)).mean() < 0.01
+
+
+@integers
+def test_a_layer_with_a_few_huge_activations_stays_as_it_was():
+    import torch
+
+    from assistant.models.int8 import Int8Linear, Place, settle
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.Linear(64, 64)).bfloat16().requires_grad_(False)
+    huge = model[0]
+    rows = torch.randn(100, 64).bfloat16()
+    rows[:, 0], huge.weight[:, 0] = 300, 1e-4
+    assert settle([Place(model, "0"), Place(model, "1")], lambda: model(rows)) == 1
+    assert model[0] is huge
+    assert isinstance(model[1], Int8Linear)
+
+
+@integers
+def test_the_recogniser_in_integers_says_the_same_whatever_it_saw_before(folder):
+    import torch
+
+    quick, exact = VJepa2Recognizer(folder, "cpu", "int8"), VJepa2Recognizer(folder, "cpu", "float32")
+    assert quick.precision == "int8"
+    found, wanted = (each.encode(clip_of(1)).flatten(0, 2).float() for each in (quick, exact))
+    assert torch.nn.functional.cosine_similarity(found, wanted, dim=-1).mean() > 0.999
+    quick.encode(clip_of(2))
+    assert torch.equal(quick.encode(clip_of(1)).flatten(0, 2).float(), found)
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "size", "processor", "expected"),
+    [
+        ("auto", "cpu", 10**9, True, True),
+        ("auto", "cpu", 10**6, True, False),
+        ("int8", "cpu", 10**6, True, True),
+        ("bfloat16", "cpu", 10**9, True, False),
+        ("auto", "cpu", 10**9, False, False),
+        ("int8", "cuda", 10**9, True, False),
+    ],
+)
+def test_integers_are_tried_where_they_pay(monkeypatch, asked, device, size, processor, expected):
+    import torch
+
+    monkeypatch.setattr(devices, "computes_bfloat16", lambda device: True)
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: processor, raising=False)
+    assert devices.uses_integers(asked, device, size) is expected
+
+
 def windows_of_generated_videos(folder: Path, recognizer: VJepa2Recognizer) -> Iterator[tuple[Clip, ...]]:
     """The clips of each window of one generated video after the other, without end, as an analysis cuts them."""
     plan = plan_of(load(folder, "demo"), recognizer.spec)
@@ -110,8 +178,9 @@ def windows_of_generated_videos(folder: Path, recognizer: VJepa2Recognizer) -> I
 
 
 @pytest.mark.slow
-def test_in_bfloat16_the_demo_recogniser_gives_the_labels_of_float32(tmp_path, capsys):
-    exact, quick = (VJepa2Recognizer(DEMO, "cpu", precision) for precision in ("float32", "bfloat16"))
+@pytest.mark.parametrize("precision", ["bfloat16", pytest.param("int8", marks=integers)])
+def test_the_quick_demo_recogniser_gives_the_labels_of_float32(tmp_path, capsys, precision):
+    exact, quick = (VJepa2Recognizer(DEMO, "cpu", each) for each in ("float32", precision))
     windows = windows_of_generated_videos(tmp_path, exact)
     pairs = [tuple(each.recognize([clips])[0] for each in (exact, quick)) for clips in islice(windows, WINDOWS)]
     same = np.mean([one.logits.argmax() == other.logits.argmax() for one, other in pairs])

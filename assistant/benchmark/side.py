@@ -119,6 +119,8 @@ def weights_bytes() -> int:
             if tensor.layout == torch.strided:
                 storage = tensor.untyped_storage()
                 seen[storage.data_ptr()] = storage.nbytes()
+            else:  # packed for the processor's own multiplication, and not shared
+                seen[id(tensor)] = tensor.numel() * tensor.element_size()
     return sum(seen.values())
 
 

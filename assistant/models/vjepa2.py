@@ -131,7 +131,9 @@ class VJepa2Recognizer:
         self.name = checkpoints.display_name(name, folder)
         self.revision = checkpoints.revision(folder)
         self.device = devices.choose_device(device)
-        self.precision = devices.choose_precision(precision, self.device, checkpoints.weights_bytes(folder))
+        size = checkpoints.weights_bytes(folder)
+        integers = devices.uses_integers(precision, self.device, size)
+        self.precision = "int8" if integers else devices.choose_precision(precision, self.device, size)
         self.framing = _framing(folder, config)
         self.spec = ClipSpec(int(config["frames_per_clip"]), protocol.frames_per_second, self.framing.size)
         self.none_below = protocol.none_below if none_below is None else none_below
@@ -330,7 +332,7 @@ def _load(folder: Path, device: str, precision: str) -> Any:
     try:
         model, report = load(
             folder,
-            dtype=getattr(torch, precision),
+            dtype=torch.bfloat16 if precision == "int8" else getattr(torch, precision),
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
@@ -345,10 +347,12 @@ def _load(folder: Path, device: str, precision: str) -> Any:
         )
     model.vjepa2.predictor = None
     model = model.to(device).eval().requires_grad_(False)
-    if device == "cpu" and precision == "bfloat16":
+    if device == "cpu" and precision in ("bfloat16", "int8"):
         from assistant.models import vjepa2_fast
 
         vjepa2_fast.hasten(model)
+        if precision == "int8":
+            vjepa2_fast.turn_to_integers(model)
     return model
 
 

@@ -13,9 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from assistant.models import int8
+
 ATTENTION = "blocks"
 # Scores held at once. 4 MiB in bfloat16 stay within a shared cache, and it is the same speed from 1 to 8 MiB.
 _SCORES = 2 * 1024**2
+_LEAST_OF_GELU = -0.17
 
 
 def hasten(model: Any) -> None:
@@ -30,6 +33,36 @@ def hasten(model: Any) -> None:
     encoder.embeddings.patch_embeddings.proj = PatchProduct(encoder.embeddings.patch_embeddings.proj)
     for layer in encoder.layer:
         layer.attention = HalvesAttention(layer.attention, rotary)
+
+
+def turn_to_integers(model: Any) -> int:
+    """How many of a hastened model's large linear layers compute in 8-bit integers from now on.
+
+    Each has to show first, on a generated clip, that integers give what it gave. The same clip every time: a video's
+    own first clip may be black, and what a model says must not depend on the video that it happened to see first.
+    """
+    least = _LEAST_OF_GELU if model.config.hidden_act == "gelu" else None
+    places = []
+    for layer in model.vjepa2.encoder.layer:
+        places += [int8.Place(layer.attention, name) for name in ("query", "key", "value", "proj")]
+        places += [int8.Place(layer.mlp, "fc1"), int8.Place(layer.mlp, "fc2", least)]
+    for layer in model.pooler.self_attention_layers:
+        places += [int8.Place(layer.self_attn, name) for name in ("q_proj", "k_proj", "v_proj", "out_proj")]
+        places += [int8.Place(layer.mlp, "fc1"), int8.Place(layer.mlp, "fc2", least)]
+    pixels = clouds(2 * model.config.tubelet_size, model.config.crop_size).to(model.dtype)
+    with torch.inference_mode():
+        return int8.settle(places, lambda: model.pooler(model.vjepa2.encoder(pixels).last_hidden_state))
+
+
+def clouds(frames: int, size: int) -> torch.Tensor:
+    """A normalised clip ``[1, frames, 3, size, size]`` that drifts, with coarse and fine detail; always the same."""
+    generator = torch.Generator().manual_seed(0)
+    picture = torch.zeros(1, 3, size, size + 4 * frames)
+    for cells in (2, 4, 8, 16, 32, 64):
+        noise = torch.randn(1, 3, cells, cells, generator=generator)
+        picture += nn.functional.interpolate(noise, picture.shape[-2:], mode="bilinear")
+    picture = (picture / picture.std()).clamp(-2, 2)
+    return torch.stack([picture[..., 4 * frame : 4 * frame + size] for frame in range(frames)], 1)
 
 
 def attend(
