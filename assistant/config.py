@@ -77,6 +77,7 @@ class ComputeSettings:
     precision: str = "auto"  # auto, float32, bfloat16, float16, int8
     threads: int = 0  # 0: all cores
     memory_bytes: int = 0  # 0: no budget but the machine's
+    save_work: bool = True  # what shows the same again is not run again; see docs/performance.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,15 @@ def default_home(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "video-assistant"
 
 
-def load(home: Path | None = None, pack: str | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
+def load(
+    home: Path | None = None,
+    pack: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+    save_work: bool | None = None,
+) -> Settings:
     """The settings of this process: the arguments, else the environment, else the defaults above."""
+    if save_work is None:
+        save_work = environment.get("ASSISTANT_SAVING", "").lower() not in ("0", "no", "off", "false")
     return Settings(
         home=(home or default_home(environment)).expanduser().absolute(),
         pack=pack or environment.get("ASSISTANT_PACK") or "auto",
@@ -114,5 +122,6 @@ def load(home: Path | None = None, pack: str | None = None, environment: Mapping
         compute=ComputeSettings(
             device=environment.get("ASSISTANT_DEVICE", "auto"),
             precision=environment.get("ASSISTANT_PRECISION", "auto"),
+            save_work=save_work,
         ),
     )

@@ -140,8 +140,7 @@ class Assistant:
 
         def similar(text: str) -> NDArray[np.float32]:
             query = self.models.describer().embed_texts([text])[0]
-            result: NDArray[np.float32] = (known @ query).max(axis=1)
-            return result
+            return np.array([float((looks @ query).max()) for looks in known], dtype=np.float32)
 
         return similar
 

@@ -6,7 +6,7 @@ import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from assistant.config import AnswererName
 from assistant.errors import Cancelled, InputUnusable
 from assistant.models.seams import Cancelled as CancelCheck
 from assistant.models.seams import never
-from assistant.timeline import Answer, Json, Segment, Span, Timeline
+from assistant.timeline import Answer, Json, Segment, Span, Timeline, Work
 from assistant.world.truth import Question, Truth, read_truth
 
 CUT_TOLERANCE_SECONDS = 0.15
@@ -39,6 +39,7 @@ _SMALL_NUMBERS = (
     "twelve",
 )
 _DIGITS = {word: str(number) for number, word in enumerate(_SMALL_NUMBERS)} | {"once": "1", "twice": "2"}
+_WORK = tuple(item.name for item in fields(Work))
 _NEGATIVES = frozenset(("no", "not", "nothing", "nobody", "none", "never", "nowhere", "cannot"))
 
 
@@ -110,6 +111,7 @@ class Result:
     analysis_seconds: float = 0.0
     answer_seconds: float = 0.0
     misheard: tuple[tuple[str, str], ...] = field(default=())
+    saving: Json = field(default_factory=dict)
 
 
 def evaluate(
@@ -181,6 +183,7 @@ def measure(
         analysis_seconds=analysed - started,
         answer_seconds=answered - analysed,
         misheard=((said, heard),) if words_of(said) != words_of(heard) else (),
+        saving=timeline.provenance.saving,
     )
 
 
@@ -214,6 +217,10 @@ def report(results: Sequence[Result]) -> Json:
         "unanswerable": len(unanswerable),
         "analysis_seconds": sum(result.analysis_seconds for result in results),
         "answer_seconds": sum(result.answer_seconds for result in results),
+        "saving": {
+            "on": any(result.saving.get("on", False) for result in results),
+            **{name: sum(int(result.saving.get(name, 0)) for result in results) for name in _WORK},
+        },
         "kinds": _by(judgements, lambda judgement: judgement.question.kind),
         "traps": _by(unanswerable, lambda judgement: judgement.question.trap),
         "confusions": [

@@ -23,6 +23,7 @@ class Seen:
         description_scores: zero-shot softmax over the label list, float32 ``[list]``; None where it did not run.
         out_of_protocol: the reason, "" where the protocol was kept.
         frame_seconds: presentation times of the frames that the recogniser saw.
+        same_as: index of the earlier segment whose scores these are, since this one shows the same again.
     """
 
     span: Span
@@ -31,6 +32,7 @@ class Seen:
     out_of_protocol: str = ""
     keyframe_seconds: float | None = None
     frame_seconds: tuple[float, ...] = ()
+    same_as: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def segment_of(segment_id: int, seen: Seen, utterances: Sequence[Utterance], voc
         notes["out_of_protocol"] = seen.out_of_protocol
     if disagreement := _disagreement(actions, descriptions, utterances, vocabulary):
         notes["models_disagree"] = disagreement
+    if seen.same_as is not None:
+        notes["shared_result"] = f"shows the same as segment {seen.same_as + 1}, and takes over what was found there"
     return Segment(
         id=segment_id,
         span=seen.span,

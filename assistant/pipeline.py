@@ -28,9 +28,10 @@ from assistant.listening import Heard, listen
 from assistant.models.packs import Models
 from assistant.models.seams import Cancelled as CancelCheck
 from assistant.models.seams import never
+from assistant.sights import Sights, load_sights, look_vectors_of, save_sights, sound_only
 from assistant.sound import SoundSpool
 from assistant.store import Library, stage_key
-from assistant.timeline import Absence, Json, Provenance, Segment, Shot, Span, Timeline, Video
+from assistant.timeline import Absence, Json, Provenance, Segment, Timeline, Video, Work
 from assistant.video import read
 from assistant.watching import Sight, Watchers, WindowPlan, Windows, watch
 
@@ -38,7 +39,6 @@ logger = logging.getLogger(__name__)
 
 # Bumped when the same file would give other windows, frames or voice than before.
 DECODER_VERSION = "1"
-SOUND_ONLY_WINDOW_SECONDS = 10.0
 LEAST_FRAME_SIZE = 240  # pixels of the shorter edge, so that keyframes can be read by people
 
 
@@ -58,16 +58,6 @@ Report = Callable[[Progress], None]
 
 def silent(_: Progress) -> None:
     """The `Report` of work that nobody watches."""
-
-
-@dataclass(frozen=True)
-class Sights:
-    """The visual stage of one video: its shots, and what the models said of each window."""
-
-    shots: tuple[Shot, ...]
-    sights: tuple[Sight, ...]
-    labels: tuple[str, ...]
-    none_below: float
 
 
 @dataclass(frozen=True)
@@ -91,13 +81,13 @@ def analyze(
     """
     started = time.monotonic()
     keys = _keys(bench, video)
-    sights = _load_sights(bench.library, keys.sights)
+    sights = load_sights(bench.library, keys.sights)
     heard = _load_heard(bench.library, keys.speech) if video.has_audio else Heard(absence="no audio track")
     spool = SoundSpool(video) if heard is None else None
     try:
         if video.has_picture and sights is None:
             sights = _look(bench, path, video, spool, report, cancelled)
-            _save_sights(bench.library, keys.sights, sights)
+            save_sights(bench.library, keys.sights, sights)
         elif spool is not None:
             _run_through(path, video, spool, report, cancelled)
         if spool is not None:
@@ -109,13 +99,14 @@ def analyze(
             spool.close()
     assert heard is not None
     report(Progress("fusion", video.duration_seconds, video.duration_seconds))
-    timeline = _fuse(bench, video, sights or _sound_only(video), heard)
+    timeline = _fuse(bench, video, sights or sound_only(video), heard)
     bench.library.save_timeline(video.sha256, timeline)
     logger.info(
-        "analyzed video=%s segments=%d seconds=%.1f",
+        "analyzed video=%s segments=%d seconds=%.1f saving=%s",
         video.sha256[:8],
         len(timeline.segments),
         time.monotonic() - started,
+        timeline.provenance.saving,
     )
     return timeline
 
@@ -128,6 +119,21 @@ def plan_of(settings: Settings, spec: ClipSpec) -> WindowPlan:
         looks=settings.descriptions.frames_per_segment,
         min_shot_seconds=settings.segments.min_shot_seconds,
         window_seconds=settings.segments.window_seconds or spec.seconds,
+        save_work=settings.compute.save_work,
+    )
+
+
+def work_of(sights: Sights, settings: Settings) -> Work:
+    """How often the visual models were asked for these windows, and how often they would have been without saving."""
+    own = [sight for sight in sights.sights if sight.same_as is None]
+    seen = [sight for sight in sights.sights if sight.look_embeddings is not None]
+    return Work(
+        windows=len(sights.sights),
+        shared=len(sights.sights) - len(own),
+        clips=sum(sight.clips for sight in own),
+        clips_without=sum(sight.clips for sight in sights.sights),
+        looks=sum(len(sight.look_embeddings) for sight in own if sight.look_embeddings is not None),
+        looks_without=len(seen) * settings.descriptions.frames_per_segment,
     )
 
 
@@ -185,7 +191,8 @@ def _look(
 
     sights: list[Sight] = []
     ready = windows.of(stream, lambda seconds: report(Progress("decode", seconds, total)))
-    for window, sight in watch(ready, Watchers(recognizer, describer, settings.actions.views), keep, cancelled):
+    watchers = Watchers(recognizer, describer, settings.actions.views, save_work=plan.save_work)
+    for window, sight in watch(ready, watchers, keep, cancelled):
         sights.append(sight)
         segment = fusion.segment_of(window.index + 1, _seen(sight, matrix, describer.logit_scale), (), vocabulary)
         report(Progress("decode", window.span.end_seconds, total, segment=segment))
@@ -231,13 +238,12 @@ def label_matrix(bench: Workbench) -> NDArray[np.float32]:
     return matrix
 
 
-def look_vectors(bench: Workbench, timeline: Timeline) -> NDArray[np.float32] | None:
-    """CLIP vectors of the looked-at frames, float32 ``[segments, frames, D]``, or None where they are not kept."""
-    arrays = bench.library.load_arrays(_keys(bench, timeline.video).sights) if timeline.video.has_picture else None
-    vectors = arrays.get("look_embeddings") if arrays else None
-    if vectors is None or len(vectors) != len(timeline.segments):
+def look_vectors(bench: Workbench, timeline: Timeline) -> list[NDArray[np.float32]] | None:
+    """CLIP vectors of each segment's looked-at frames, float32 ``[frames, D]``, or None where they are not kept."""
+    if not timeline.video.has_picture:
         return None
-    return np.asarray(vectors, dtype=np.float32)
+    vectors = look_vectors_of(bench.library, _keys(bench, timeline.video).sights)
+    return vectors if vectors is not None and len(vectors) == len(timeline.segments) else None
 
 
 def _vocabulary(bench: Workbench, labels: Sequence[str], none_below: float) -> fusion.Vocabulary:
@@ -266,6 +272,7 @@ def _seen(sight: Sight, matrix: NDArray[np.float32] | None, logit_scale: float) 
         out_of_protocol=sight.out_of_protocol,
         keyframe_seconds=sight.keyframe_seconds,
         frame_seconds=sight.frame_seconds,
+        same_as=sight.same_as,
     )
 
 
@@ -287,12 +294,12 @@ def _fuse(bench: Workbench, video: Video, sights: Sights, heard: Heard) -> Timel
         shots=sights.shots,
         speech_spans=heard.speech_spans,
         absences=tuple(absences),
-        provenance=_provenance(bench, heard),
+        provenance=_provenance(bench, heard, sights),
         suppressed=heard.suppressed,
     )
 
 
-def _provenance(bench: Workbench, heard: Heard) -> Provenance:
+def _provenance(bench: Workbench, heard: Heard, sights: Sights) -> Provenance:
     models, settings = bench.models, bench.settings
     spec, label_set = models.clip_spec(), models.label_set()
     action_model, action_revision = models.identity("actions")
@@ -317,76 +324,7 @@ def _provenance(bench: Workbench, heard: Heard) -> Provenance:
             "frames_per_segment": settings.descriptions.frames_per_segment,
         },
         speech={"model": speech_model, "revision": speech_revision, "language": heard.language},
-    )
-
-
-def _sound_only(video: Video) -> Sights:
-    """Windows of equal length over a file that has no picture."""
-    total = video.duration_seconds
-    count = max(1, round(total / SOUND_ONLY_WINDOW_SECONDS))
-    ends = [total * (index + 1) / count for index in range(count)]
-    spans = [Span(start, end) for start, end in zip([0.0, *ends[:-1]], ends, strict=True)]
-    return Sights(
-        shots=(Shot(Span(0.0, total), "start"),),
-        sights=tuple(Sight(span, None, None, None, None, (), "") for span in spans),
-        labels=(),
-        none_below=0.0,
-    )
-
-
-def _save_sights(library: Library, key: str, sights: Sights) -> None:
-    items = sights.sights
-    arrays: dict[str, NDArray[np.float32]] = {}
-    for name in ("action_scores", "action_embedding", "look_embeddings"):
-        parts = [getattr(item, name) for item in items]
-        if parts and all(part is not None for part in parts):
-            arrays[name] = np.stack(parts).astype(np.float32)
-    library.save_arrays(key, arrays)
-    library.save_stage(
-        key,
-        {
-            "shots": [[s.span.start_seconds, s.span.end_seconds, s.transition] for s in sights.shots],
-            "labels": list(sights.labels),
-            "none_below": sights.none_below,
-            "windows": [
-                {
-                    "span": [item.span.start_seconds, item.span.end_seconds],
-                    "keyframe_seconds": item.keyframe_seconds,
-                    "frame_seconds": list(item.frame_seconds),
-                    "out_of_protocol": item.out_of_protocol,
-                }
-                for item in items
-            ],
-        },
-    )
-
-
-def _load_sights(library: Library, key: str) -> Sights | None:
-    document = library.load_stage(key)
-    arrays = library.load_arrays(key) if document is not None else None
-    if document is None or arrays is None:
-        return None
-    windows = document["windows"]
-
-    def row(name: str, index: int) -> NDArray[np.float32] | None:
-        return arrays[name][index] if name in arrays else None
-
-    return Sights(
-        shots=tuple(Shot(Span(start, end), transition) for start, end, transition in document["shots"]),
-        sights=tuple(
-            Sight(
-                Span(*item["span"]),
-                row("action_scores", index),
-                row("action_embedding", index),
-                row("look_embeddings", index),
-                item["keyframe_seconds"],
-                tuple(item["frame_seconds"]),
-                item["out_of_protocol"],
-            )
-            for index, item in enumerate(windows)
-        ),
-        labels=tuple(document["labels"]),
-        none_below=document["none_below"],
+        saving={"on": settings.compute.save_work, **asdict(work_of(sights, settings))},
     )
 
 

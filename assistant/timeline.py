@@ -136,8 +136,8 @@ class Absence:
 class Segment:
     """One stretch of the video with everything that the models said of it.
 
-    ``flags`` are short names such as ``none_of_my_labels``, ``out_of_protocol``, ``models_disagree``;
-    ``notes`` gives the sentence behind a flag, with its numbers.
+    ``flags`` are short names such as ``none_of_my_labels``, ``out_of_protocol``, ``models_disagree`` and
+    ``shared_result``; ``notes`` gives the sentence behind a flag, with its numbers.
     """
 
     id: int
@@ -164,13 +164,30 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """How often the visual models were asked: ``clips`` of the recogniser, ``looks`` (frames) of the describer.
+
+    ``shared`` of the ``windows`` took over the result of an earlier one; ``..._without`` is what there would have been
+    to do without saving.
+    """
+
+    windows: int
+    shared: int
+    clips: int
+    clips_without: int
+    looks: int
+    looks_without: int
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
-    """Which pack and models spoke, and how each was fed."""
+    """Which pack and models spoke, how each was fed, and what work was saved (`Work`, and whether that was ``on``)."""
 
     pack: str
     actions: Json = field(default_factory=dict)
     descriptions: Json = field(default_factory=dict)
     speech: Json = field(default_factory=dict)
+    saving: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,43 +1,50 @@
 """The visual half of an analysis: pictures become windows, windows become what the two visual models say of them.
 
 Decoding runs ahead in a thread of its own through a short queue, so that it and the models overlap and memory stays
-flat however long the video is.
+flat however long the video is. Where work is saved, a window that shows again what an earlier one showed goes to no
+model, and the describer looks only at the frames that tell most.
 """
 
 from __future__ import annotations
 
-import logging
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant import errors, pictures
+from assistant import pictures
+from assistant.ahead import batches
 from assistant.clip import Clip, ClipSpec
-from assistant.models.seams import ActionRecognizer, Cancelled, Describer
+from assistant.informative import informative, looks_wanted
+from assistant.models.seams import ActionRecognizer, Cancelled, Describer, Recognition
+from assistant.repeats import Repeats, changed_share, shrunk
 from assistant.sampling import FrameBuffer, clip_spans, judge_protocol, sample_times
 from assistant.segmentation import Segmenter
 from assistant.timeline import Shot, Span
 from assistant.video import Picture
 
-logger = logging.getLogger(__name__)
-
-QUEUED_WINDOWS = 4
 STRIP_FRAMES = 16
 
 
 @dataclass(frozen=True)
 class Window:
-    """One segment's frames on their way to the models: clips for the recogniser, looks for the describer."""
+    """One segment's frames on their way to the models.
+
+    Args:
+        clips: for the recogniser.
+        looks: for the describer, evenly spread over the segment.
+        same_as: index of the earlier window that it shows again; None too where nobody compared.
+        changed_share: share of the picture's blocks that change within it, 1 where nobody compared.
+    """
 
     index: int
     span: Span
     clips: tuple[Clip, ...]
     looks: Clip
     out_of_protocol: str
+    same_as: int | None = None
+    changed_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,9 @@ class Sight:
         action_embedding: float32 ``[D]``.
         look_embeddings: unit vectors of the looked-at frames, float32 ``[frames, D]``.
         keyframe_seconds: the frame nearest to the mean of the others.
-        frame_seconds: the frames that the recogniser saw.
+        frame_seconds: the frames that the recogniser saw, or would have seen.
+        same_as: index of the earlier window whose result this one shares; its arrays are that window's.
+        clips: how many clips the window has.
     """
 
     span: Span
@@ -59,17 +68,20 @@ class Sight:
     keyframe_seconds: float | None
     frame_seconds: tuple[float, ...]
     out_of_protocol: str
+    same_as: int | None = None
+    clips: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class WindowPlan:
-    """How windows are cut and sampled; belongs to the recogniser's protocol and the settings."""
+    """How windows are cut, sampled and compared; belongs to the recogniser's protocol and the settings."""
 
     spec: ClipSpec
     clips: int
     looks: int
     min_shot_seconds: float
     window_seconds: float
+    save_work: bool = True
 
     @property
     def frame_rate(self) -> float:
@@ -84,6 +96,7 @@ class Windows:
         self._plan = plan
         self._segmenter = Segmenter(plan.window_seconds, duration_seconds, min_shot_seconds=plan.min_shot_seconds)
         self._buffer = FrameBuffer()
+        self._repeats = Repeats()
         self._count = 0
 
     @property
@@ -117,18 +130,32 @@ class Windows:
             return
         distinct = len(set(clips[0].pts_seconds.tolist()))
         protocol = judge_protocol(span, plan.spec, distinct)
-        yield Window(self._count, span, tuple(clips), looks, protocol.reason)
+        same_as, changed = None, 1.0
+        if plan.save_work:
+            small = np.concatenate([shrunk(clip.frames) for clip in (*clips, looks)])
+            same_as, changed = self._repeats.first_like(self._count, small), changed_share(small)
+        yield Window(self._count, span, tuple(clips), looks, protocol.reason, same_as, changed)
         self._count += 1
 
 
 @dataclass(frozen=True)
 class Watchers:
-    """The models that look; None where its result is already there."""
+    """The models that look; None where its result is not wanted. ``batch``: most windows that go to them at once."""
 
     recognizer: ActionRecognizer | None
     describer: Describer | None
     views: int = 1
     batch: int = 8
+    save_work: bool = True
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the models said of a window that was not like any before; ``key``: which of its candidates shows it best."""
+
+    recognition: Recognition | None
+    looks: NDArray[np.float32] | None
+    key: int
 
 
 def watch(
@@ -138,36 +165,72 @@ def watch(
     cancelled: Cancelled,
 ) -> Iterator[tuple[Window, Sight]]:
     """What the models say of each window, in order, batch by batch as decoding delivers them."""
-    for batch in _ahead(windows, watchers.batch, cancelled):
-        recognitions = (
-            watchers.recognizer.recognize([window.clips for window in batch], views=watchers.views)
-            if watchers.recognizer
-            else None
-        )
-        embeddings = _embed(watchers.describer, batch) if watchers.describer else None
-        for position, window in enumerate(batch):
-            recognition = recognitions[position] if recognitions else None
-            looks = embeddings[position] if embeddings else None
-            key = _keyframe(looks, len(window.looks.frames))
-            _keep_pictures(window, key, keep_picture)
+    found: dict[int, _Found] = {}
+    for batch in batches(windows, watchers.batch, cancelled):
+        found.update(_look_at([window for window in batch if window.same_as is None], watchers))
+        for window in batch:
+            own = found[window.index if window.same_as is None else window.same_as]
+            shown = _candidates(window, watchers)
+            _keep_pictures(window, shown.frames[own.key], keep_picture)
             yield (
                 window,
                 Sight(
                     window.span,
-                    recognition.probabilities if recognition else None,
-                    recognition.embedding if recognition else None,
-                    looks,
-                    float(window.looks.pts_seconds[key]),
+                    own.recognition.probabilities if own.recognition else None,
+                    own.recognition.embedding if own.recognition else None,
+                    own.looks,
+                    float(shown.pts_seconds[own.key]),
                     tuple(round(float(t), 4) for t in window.clips[0].pts_seconds),
                     window.out_of_protocol,
+                    window.same_as,
+                    len(window.clips),
                 ),
             )
 
 
-def _embed(describer: Describer, batch: Sequence[Window]) -> list[NDArray[np.float32]]:
-    vectors = describer.embed_frames(np.concatenate([window.looks.frames for window in batch]))
-    ends = np.cumsum([len(window.looks.frames) for window in batch])
-    return list(np.split(vectors, ends[:-1]))
+def _look_at(windows: Sequence[Window], watchers: Watchers) -> Iterator[tuple[int, _Found]]:
+    """What both models say of these windows: first the recogniser, whose features choose what the describer sees."""
+    if not windows:
+        return
+    recognitions: Sequence[Recognition | None] = [None] * len(windows)
+    if watchers.recognizer is not None:
+        recognitions = watchers.recognizer.recognize([window.clips for window in windows], views=watchers.views)
+    candidates = [_candidates(window, watchers) for window in windows]
+    chosen = [
+        _chosen(window, len(shown.frames), recognition, watchers)
+        for window, shown, recognition in zip(windows, candidates, recognitions, strict=True)
+    ]
+    looks: Sequence[NDArray[np.float32] | None] = [None] * len(windows)
+    if watchers.describer is not None:
+        frames = [shown.frames[indices] for shown, indices in zip(candidates, chosen, strict=True)]
+        vectors = watchers.describer.embed_frames(np.concatenate(frames))
+        looks = np.split(vectors, np.cumsum([len(part) for part in frames])[:-1])
+    for window, recognition, vectors_of, indices in zip(windows, recognitions, looks, chosen, strict=True):
+        yield window.index, _Found(recognition, vectors_of, indices[_keyframe(vectors_of, len(indices))])
+
+
+def _candidates(window: Window, watchers: Watchers) -> Clip:
+    """The frames of which the describer sees some: those that the recogniser has seen, where it can choose."""
+    if not watchers.save_work or watchers.recognizer is None:
+        return window.looks
+    if len(window.clips) == 1:
+        return window.clips[0]
+    return Clip(
+        np.concatenate([clip.frames for clip in window.clips]),
+        np.concatenate([clip.pts_seconds for clip in window.clips]),
+    )
+
+
+def _chosen(window: Window, frames: int, recognition: Recognition | None, watchers: Watchers) -> list[int]:
+    """The indices of the candidates that the describer sees."""
+    most = len(window.looks.frames)
+    if not watchers.save_work:
+        return list(range(most))
+    changes = np.zeros(0, np.float32)
+    if recognition is not None and recognition.changes is not None:
+        # Nothing is known of what lies between two clips, so no step leads from one to the next.
+        changes = np.pad(recognition.changes, ((0, 0), (0, 1))).ravel()[:-1]
+    return informative(changes, frames, looks_wanted(window.changed_share, most))
 
 
 def _keyframe(looks: NDArray[np.float32] | None, count: int) -> int:
@@ -177,82 +240,9 @@ def _keyframe(looks: NDArray[np.float32] | None, count: int) -> int:
     return int(np.argmax(looks @ looks.mean(axis=0)))
 
 
-def _keep_pictures(window: Window, key: int, keep_picture: Callable[[str, bytes], object]) -> None:
+def _keep_pictures(window: Window, key: NDArray[np.uint8], keep_picture: Callable[[str, bytes], object]) -> None:
     number = window.index + 1
-    keep_picture(f"keyframe-{number}.jpg", pictures.jpeg(window.looks.frames[key]))
+    keep_picture(f"keyframe-{number}.jpg", pictures.jpeg(key))
     frames = window.clips[0].frames
     step = max(1, len(frames) // STRIP_FRAMES)
     keep_picture(f"frames-{number}.jpg", pictures.strip(list(frames[::step])[:STRIP_FRAMES]))
-
-
-class _End:
-    """What the decoding thread puts last: nothing, or the error that ended it."""
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
-
-
-class _Decoding:
-    """A thread that decodes ahead into a short queue."""
-
-    def __init__(self, windows: Iterator[Window], room: int) -> None:
-        self._windows = windows
-        self._ready: queue.Queue[Window | _End] = queue.Queue(maxsize=room)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        error: BaseException | None = None
-        try:
-            for window in self._windows:
-                if not self._put(window):
-                    return
-        except BaseException as caught:  # handed to the thread that waits for windows
-            error = caught
-        self._put(_End(error))
-
-    def _put(self, item: Window | _End) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._ready.put(item, timeout=0.2)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def batch(self, most: int) -> tuple[list[Window], _End | None]:
-        """The windows that are ready, at least one unless decoding has ended."""
-        batch: list[Window] = []
-        item = self._ready.get()
-        while True:
-            if isinstance(item, _End):
-                return batch, item
-            batch.append(item)
-            if len(batch) >= most:
-                return batch, None
-            try:
-                item = self._ready.get_nowait()
-            except queue.Empty:
-                return batch, None
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=10.0)
-
-
-def _ahead(windows: Iterator[Window], most: int, cancelled: Cancelled) -> Iterator[list[Window]]:
-    """Batches of the windows that are ready; raises what ended the decoding, if it was an error."""
-    decoding = _Decoding(windows, max(QUEUED_WINDOWS, most))
-    try:
-        ended: _End | None = None
-        while ended is None:
-            batch, ended = decoding.batch(most)
-            if cancelled():
-                raise errors.Cancelled
-            if batch:
-                yield batch
-        if ended.error is not None:
-            raise ended.error
-    finally:
-        decoding.close()

@@ -22,11 +22,20 @@ def never() -> bool:
 
 @dataclass(frozen=True)
 class Recognition:
-    """Probabilities float32 ``[labels]`` (softmax over all labels), logits alike, embedding float32 ``[D]``."""
+    """What a recogniser says of one segment.
+
+    Args:
+        probabilities: softmax over all labels, float32 ``[labels]``; ``logits`` alike.
+        embedding: float32 ``[D]``.
+        changes: how far the encoder's features move from each group of frames (tubelet) to the next, float32
+            ``[clips, groups - 1]``: the distance of their means over the picture, in units of the features' spread
+            over the picture. None from a recogniser without such features.
+    """
 
     probabilities: NDArray[np.float32]
     logits: NDArray[np.float32]
     embedding: NDArray[np.float32]
+    changes: NDArray[np.float32] | None = None
 
 
 class ActionRecognizer(Protocol):

@@ -293,7 +293,15 @@ class VJepa2Recognizer:
             joined = torch.stack([torch.cat([clip[view] for clip in own]) for view in range(views)])
             pooled, logits = self._pool(joined)
             probabilities = logits.softmax(-1).mean(0)
-            return Recognition(probabilities.numpy(), logits.mean(0).numpy(), pooled.mean(0).numpy())
+            changes = torch.stack([self._changes(clip[0]) for clip in own]).cpu()
+            return Recognition(probabilities.numpy(), logits.mean(0).numpy(), pooled.mean(0).numpy(), changes.numpy())
+
+    def _changes(self, tokens: torch.Tensor) -> torch.Tensor:
+        """How far the tokens' mean moves from tubelet to tubelet, ``[T/2 - 1]``, in units of their spread in space."""
+        grid = tokens.float().unflatten(0, self.grid).flatten(1, 2)
+        means = grid.mean(1)
+        spread = (grid - means[:, None]).square().sum(-1).mean().sqrt()
+        return (means[1:] - means[:-1]).norm(dim=-1) / spread.clamp_min(1e-6)
 
     def _tokens(self, pixels: torch.Tensor) -> torch.Tensor:
         model = self._model

@@ -73,13 +73,19 @@ def _form(here: Services) -> None:
                 help="More clips are slower and steadier.",
             )
             views = st.number_input("Views of each clip", 1, 3, now.actions.views, key="set-views")
+            saving = st.toggle(
+                "Save work where nothing changes",
+                now.compute.save_work,
+                key="set-saving",
+                help="A segment that shows the same as an earlier one takes over its result, and says so.",
+            )
         if st.form_submit_button("Keep", type="primary"):
             change(
                 here,
                 {
                     "speech": {"language": language or None},
                     "chat": {"answerer": answerer, "language_model": model.strip(), "withhold_unsupported": withhold},
-                    "compute": {"device": device, "precision": precision},
+                    "compute": {"device": device, "precision": precision, "save_work": saving},
                     "actions": {"clips": int(clips), "views": int(views)},
                 },
             )

@@ -16,6 +16,7 @@ FLAG_SENTENCES = {
     "none_of_my_labels": "None of the labels fits well here.",
     "out_of_protocol": "This stretch is too short for the way the model wants to be fed, so take it with care.",
     "models_disagree": "What is being done and what it looks like do not agree here.",
+    "shared_result": "The same picture again: what was found before is taken over.",
     "uncertain": "The best labels are close to each other.",
 }
 ABSENCE_SENTENCES = {
