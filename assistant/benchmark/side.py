@@ -33,8 +33,7 @@ def main() -> None:
     parser.add_argument("--no-saving", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        settings = config.load(Path(home), options.pack)
-        del options.no_saving
+        settings = config.load(Path(home), options.pack, save_work=not options.no_saving)
         sys.stdout.write(json.dumps(measure(settings, options.videos)) + "\n")
 
 
