@@ -278,8 +278,25 @@ def test_a_multilingual_model_takes_a_language_or_detects_one(tmp_path):
     )
     assert model.is_multilingual
     chunk = Chunk(Span(0, 2), 2.0)
-    assert len(model._detect_language([chunk], noise(2))) >= 2
+    assert len(model._detect_language([chunk], noise(2), {})) >= 2
     model.transcribe(noise(2), [Span(0, 2)], language="de")
+
+
+def test_no_chunk_goes_through_the_encoder_twice_to_detect_the_language(tmp_path):
+    path = small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865)
+    model = WhisperTranscriber(path, feeding=Feeding(temperatures=(0.0,), max_chunk_seconds=2.0))
+    heard = []
+    hook = model._model.encoder.register_forward_pre_hook(lambda module, given: heard.append(len(given[0])))
+    samples, speech = noise(12), [Span(2.5 * part, 2.5 * part + 0.8 + part / 10) for part in range(5)]
+    result = model.transcribe(samples, speech)
+    hook.remove()
+    assert heard == [3, 2]
+    assert len(result.suppressed) == 5
+    features = {}
+    assert len(model._detect_language([Chunk(speech[0], 0.8)], samples, features)) >= 2
+    again = model._features([Chunk(speech[1], 0.9), Chunk(speech[0], 0.8)], samples, features)
+    plain = model._features([Chunk(speech[1], 0.9), Chunk(speech[0], 0.8)], samples, {})
+    np.testing.assert_allclose(again.detach().numpy(), plain.detach().numpy(), atol=1e-4)
 
 
 def test_half_precision_of_the_encoder_gives_nearly_the_same_features(english, tmp_path):

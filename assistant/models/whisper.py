@@ -114,10 +114,11 @@ class WhisperTranscriber:
         suppressed: list[Suppressed] = []
         try:
             with self._lock, torch.inference_mode(), _stopping(self._model, cancelled):
-                spoken = language or self._detect_language(chunks, samples)
+                heard: dict[Chunk, torch.Tensor] = {}
+                spoken = language or self._detect_language(chunks, samples, heard)
                 for first in range(0, len(chunks), self._batch_size()):
                     batch = chunks[first : first + self._batch_size()]
-                    features = self._listen([chunk_samples(chunk, samples) for chunk in batch])
+                    features = self._features(batch, samples, heard)
                     results = self._decode(features, batch, spoken)
                     for chunk, feature, result in zip(batch, features, results, strict=True):
                         self._judge(chunk, feature, result, spoken, utterances, suppressed)
@@ -163,12 +164,33 @@ class WhisperTranscriber:
 
         return self._model.encoder(self._spectra(sounds).to(getattr(torch, self._precision))).float()
 
-    def _detect_language(self, chunks: Sequence[Chunk], samples: NDArray[np.float32]) -> str:
-        """The most probable language of the three longest chunks together; English where the model knows only that."""
+    def _features(
+        self, chunks: Sequence[Chunk], samples: NDArray[np.float32], heard: dict[Chunk, torch.Tensor]
+    ) -> torch.Tensor:
+        """The chunks' features, ``[chunks, 1500, width]``; those of ``heard`` are taken out of it, not computed."""
+        import torch
+
+        new = [chunk for chunk in chunks if chunk not in heard]
+        if new:
+            found = self._listen([chunk_samples(chunk, samples) for chunk in new])
+            if len(new) == len(chunks):
+                return found
+            heard.update(zip(new, found, strict=True))
+        return torch.stack([heard.pop(chunk) for chunk in chunks])
+
+    def _detect_language(
+        self, chunks: Sequence[Chunk], samples: NDArray[np.float32], heard: dict[Chunk, torch.Tensor]
+    ) -> str:
+        """The most probable language of the three longest chunks together; English where the model knows only that.
+
+        The features of those chunks are left in ``heard``, so that nothing goes through the encoder twice.
+        """
         if not self.is_multilingual:
             return "en"
         longest = sorted(chunks, key=lambda chunk: -chunk.voiced_seconds)[:3]
-        _, probabilities = self._model.detect_language(self._listen([chunk_samples(c, samples) for c in longest]))
+        features = self._listen([chunk_samples(chunk, samples) for chunk in longest])
+        heard.update(zip(longest, features, strict=True))
+        _, probabilities = self._model.detect_language(features)
         total = {code: sum(float(each[code]) for each in probabilities) for code in probabilities[0]}
         return max(total, key=lambda code: total[code])
 
