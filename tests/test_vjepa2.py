@@ -8,6 +8,7 @@ import pytest
 
 from assistant.clip import Clip
 from assistant.errors import ModelUnavailable
+from assistant.models.batches import one_ahead
 from assistant.models.vjepa2 import PUBLISHED, VJepa2Recognizer, clip_spec
 
 LABELS = ("Opening [something]", "Closing [something]", "Pouring")
@@ -252,3 +253,10 @@ def test_recognising_leaves_the_thread_in_the_mode_it_was_in(recognizer):
     next(tokens)
     assert not torch.is_inference_mode_enabled()
     tokens.close()
+
+
+def test_what_a_gpu_shall_compute_next_is_asked_for_before_a_result_is_given_out():
+    asked = []
+    ahead = one_ahead(asked.append(number) or number for number in range(4))
+    seen = [(number, len(asked)) for number in ahead]
+    assert seen == [(0, 2), (1, 3), (2, 4), (3, 4)]

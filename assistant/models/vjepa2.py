@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,11 @@ from assistant.clip import Clip, ClipSpec
 from assistant.errors import ModelFailed, ModelUnavailable
 from assistant.models import checkpoints, framing
 from assistant.models import device as devices
+from assistant.models.batches import in_batches, one_ahead
 from assistant.models.seams import Recognition
 
 if TYPE_CHECKING:
     import torch
-
-Result = TypeVar("Result")
 
 # How many encoder tokens go through in one pass: enough to keep the cores busy, little enough for an ordinary memory.
 # On a CPU one clip of ViT-L's 2,048 tokens keeps all cores busy, and more of them would only delay the first segment;
@@ -267,22 +266,21 @@ class VJepa2Recognizer:
 
     def _encoded(self, squares: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
         """Tokens ``[N, D]`` of each clip's squares, computed batch by batch as they are asked for."""
+        batches = (self._encode(batch) for batch in in_batches(squares, self.clips_per_pass))
+        # A GPU computes while the processor goes on; a CPU would only be later with its first result.
+        for tokens in batches if self.device == "cpu" else one_ahead(batches):
+            yield from tokens.unbind()
+
+    def _encode(self, batch: list[torch.Tensor]) -> torch.Tensor:
+        """Tokens ``[clips, N, D]``; on a GPU perhaps not computed yet."""
         import torch
 
-        def encode(batch: list[torch.Tensor]) -> Iterator[torch.Tensor]:
-            # Nothing is given out inside the block: a suspended generator would keep the mode of the whole thread.
-            with self._guarded(), torch.inference_mode():
-                parts = self._tokens(self.framing.normalized(torch.stack(batch).to(self.device))).unbind()
-            yield from parts
-
-        waiting: list[torch.Tensor] = []
-        for square in squares:
-            waiting.append(square)
-            if len(waiting) == self.clips_per_pass:
-                yield from encode(waiting)
-                waiting = []
-        if waiting:
-            yield from encode(waiting)
+        on_gpu = self.device == "cuda"
+        with self._guarded(), torch.inference_mode():
+            stacked = torch.stack(batch)
+            if on_gpu:  # only from pinned memory does a copy not hold the processor up
+                stacked = stacked.pin_memory()
+            return self._tokens(self.framing.normalized(stacked.to(self.device, non_blocking=on_gpu)))
 
     def _recognition(self, tokens: Iterator[torch.Tensor], clips: int, views: int) -> Recognition:
         """The recognition of the next segment; ``tokens`` come clip by clip, and view by view within a clip."""
