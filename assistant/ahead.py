@@ -50,19 +50,14 @@ class _Ahead(Generic[Item]):
         return False
 
     def batch(self, most: int) -> tuple[list[Item], _End | None]:
-        """What is ready, at least one unless the iterator has ended."""
+        """The next ``most`` items; fewer where the iterator has ended, and its end."""
         batch: list[Item] = []
-        item = self._ready.get()
-        while True:
+        while len(batch) < most:
+            item = self._ready.get()
             if isinstance(item, _End):
                 return batch, item
             batch.append(item)
-            if len(batch) >= most:
-                return batch, None
-            try:
-                item = self._ready.get_nowait()
-            except queue.Empty:
-                return batch, None
+        return batch, None
 
     def close(self) -> None:
         self._stop.set()
@@ -70,9 +65,11 @@ class _Ahead(Generic[Item]):
 
 
 def batches(items: Iterator[Item], most: int, cancelled: Cancelled) -> Iterator[list[Item]]:
-    """Batches of what is ready, while more is made ahead; the first item comes alone, so that it can be shown early.
+    """Batches of items while more are made ahead; the first comes alone, so that it can be shown early.
 
-    Batches grow from one to ``most``: what waits on the way to the models is never more than twice that.
+    Batches grow from one to ``most``: what waits on the way to the models is never more than twice that. Which items
+    share a batch depends on nothing but their order, since a model's last digits depend on what it computes together:
+    the same file gives the same digits every time, however fast it was decoded.
 
     Raises:
         Cancelled: ``cancelled`` turned true.

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from assistant import fusion
 from assistant.clip import ClipSpec
 from assistant.config import Settings
-from assistant.errors import ModelFailed
+from assistant.errors import Cancelled, ModelFailed
 from assistant.listening import Heard, listen
 from assistant.models.packs import Models
 from assistant.models.seams import Cancelled as CancelCheck
 from assistant.models.seams import never
-from assistant.sights import Sights, load_sights, look_vectors_of, save_sights, sound_only
+from assistant.sights import Growing, Sights, load_sights, look_vectors_of, save_sights, sound_only
 from assistant.sound import SoundSpool
 from assistant.store import Library, stage_key
 from assistant.timeline import Absence, Json, Provenance, Segment, Timeline, Video, Work
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 # Bumped when the same file would give other windows, frames or voice than before.
 DECODER_VERSION = "1"
+MOST_WINDOWS = 8  # that go to the models at once
 LEAST_FRAME_SIZE = 240  # pixels of the shorter edge, so that keyframes can be read by people
 
 
@@ -86,7 +87,7 @@ def analyze(
     spool = SoundSpool(video) if heard is None else None
     try:
         if video.has_picture and sights is None:
-            sights = _look(bench, path, video, spool, report, cancelled)
+            sights = _look(bench, path, video, keys.sights, spool, report, cancelled)
             save_sights(bench.library, keys.sights, sights)
         elif spool is not None:
             _run_through(path, video, spool, report, cancelled)
@@ -166,11 +167,15 @@ def _look(
     bench: Workbench,
     path: Path,
     video: Video,
+    key: str,
     spool: SoundSpool | None,
     report: Report,
     cancelled: CancelCheck,
 ) -> Sights:
-    """The one pass over the file: pictures to both visual models, sound to the spool."""
+    """The one pass over the file: pictures to both visual models, sound to the spool.
+
+    What is done so far is stored now and then under the stage's key: with large models an hour may lie in it.
+    """
     models, settings, total = bench.models, bench.settings, video.duration_seconds
     report(Progress("decode", 0.0, total, "loading the models"))
     recognizer, describer = models.recognizer(), models.describer()
@@ -189,14 +194,19 @@ def _look(
     def keep(name: str, data: bytes) -> None:
         bench.library.save_picture(video.sha256, name, data)
 
-    sights: list[Sight] = []
+    growing = Growing(bench.library, key, recognizer.labels, recognizer.none_below)
     ready = windows.of(stream, lambda seconds: report(Progress("decode", seconds, total)))
-    watchers = Watchers(recognizer, describer, settings.actions.views, save_work=plan.save_work)
-    for window, sight in watch(ready, watchers, keep, cancelled):
-        sights.append(sight)
-        segment = fusion.segment_of(window.index + 1, _seen(sight, matrix, describer.logit_scale), (), vocabulary)
-        report(Progress("decode", window.span.end_seconds, total, segment=segment))
-    return Sights(windows.shots, tuple(sights), recognizer.labels, recognizer.none_below)
+    batch = min(MOST_WINDOWS, recognizer.clips_per_pass)
+    watchers = Watchers(recognizer, describer, settings.actions.views, batch, save_work=plan.save_work)
+    try:
+        for window, sight in watch(ready, watchers, keep, cancelled, growing.known):
+            growing.add(sight)
+            segment = fusion.segment_of(window.index + 1, _seen(sight, matrix, describer.logit_scale), (), vocabulary)
+            report(Progress("decode", window.span.end_seconds, total, segment=segment))
+    except Cancelled:
+        growing.store()
+        raise
+    return growing.whole(windows.shots)
 
 
 def _run_through(path: Path, video: Video, spool: SoundSpool, report: Report, cancelled: CancelCheck) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,7 @@ from assistant.timeline import Json, Shot, Span, Video
 from assistant.watching import Sight
 
 SOUND_ONLY_WINDOW_SECONDS = 10.0
+STORED_EVERY_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,44 @@ def sound_only(video: Video) -> Sights:
     )
 
 
-def save_sights(library: Library, key: str, sights: Sights) -> None:
-    """Store the stage; the looks of all windows lie in one array, one behind the other, those that are shared once."""
+class Growing:
+    """The visual stage while it is made: stored now and then, since with large models an hour may lie in it.
+
+    Args:
+        key: the stage's; what an analysis that was stopped left under it is ``known``.
+    """
+
+    def __init__(self, library: Library, key: str, labels: Sequence[str], none_below: float) -> None:
+        self._library, self._key = library, key
+        self._labels, self._none_below = tuple(labels), none_below
+        self._sights: list[Sight] = []
+        self.known = _load_beginning(library, key)
+        self._stored, self._stored_at = len(self.known), time.monotonic()
+
+    def add(self, sight: Sight) -> None:
+        """Take the next window's result, and store all so far where that is due."""
+        self._sights.append(sight)
+        if time.monotonic() - self._stored_at >= STORED_EVERY_SECONDS:
+            self.store()
+
+    def store(self) -> None:
+        """Store all so far, unless that much is stored already."""
+        if len(self._sights) > self._stored:
+            save_sights(self._library, self._key, self.whole(()), complete=False)
+            self._stored = len(self._sights)
+        self._stored_at = time.monotonic()
+
+    def whole(self, shots: Sequence[Shot]) -> Sights:
+        """The stage as it is now."""
+        return Sights(tuple(shots), tuple(self._sights), self._labels, self._none_below)
+
+
+def save_sights(library: Library, key: str, sights: Sights, *, complete: bool = True) -> None:
+    """Store the stage; the looks of all windows lie in one array, one behind the other, those that are shared once.
+
+    Args:
+        complete: False while windows are still to come; what is stored is then the stage's beginning.
+    """
     items = sights.sights
     arrays: dict[str, NDArray[np.float32]] = {}
     for name in ("action_scores", "action_embedding"):
@@ -54,6 +93,7 @@ def save_sights(library: Library, key: str, sights: Sights) -> None:
     library.save_stage(
         key,
         {
+            "complete": complete,
             "shots": [[s.span.start_seconds, s.span.end_seconds, s.transition] for s in sights.shots],
             "labels": list(sights.labels),
             "none_below": sights.none_below,
@@ -74,10 +114,21 @@ def save_sights(library: Library, key: str, sights: Sights) -> None:
 
 
 def load_sights(library: Library, key: str) -> Sights | None:
-    """The stored stage, or None where it is not there or damaged."""
+    """The stored stage, or None where it is not there, not complete or damaged."""
     document = library.load_stage(key)
-    arrays = library.load_arrays(key) if document is not None else None
-    if document is None or arrays is None:
+    return _sights(library, key, document) if document is not None and document["complete"] else None
+
+
+def _load_beginning(library: Library, key: str) -> tuple[Sight, ...]:
+    """The windows that an analysis finished before it was stopped; none where it never began."""
+    document = library.load_stage(key)
+    sights = _sights(library, key, document) if document is not None else None
+    return sights.sights if sights is not None else ()
+
+
+def _sights(library: Library, key: str, document: Json) -> Sights | None:
+    arrays = library.load_arrays(key)
+    if arrays is None:
         return None
     windows = document["windows"]
     looks = _looks(windows, arrays.get("look_embeddings"))
@@ -115,8 +166,11 @@ def look_vectors_of(library: Library, key: str) -> list[NDArray[np.float32]] | N
 
 
 def _looks(windows: list[Json], stored: NDArray[np.float32] | None) -> list[NDArray[np.float32] | None]:
-    """Each window's own rows, or those of the window that it repeats."""
+    """Each window's own rows, or those of the window that it repeats.
+
+    The arrays are stored before the document: an analysis that was stopped between the two left rows of later windows.
+    """
     if stored is None:
         return [None] * len(windows)
-    parts: list[NDArray[np.float32]] = np.split(stored, np.cumsum([item["looks"] for item in windows])[:-1])
+    parts: list[NDArray[np.float32]] = np.split(stored, np.cumsum([item["looks"] for item in windows]))
     return [parts[index if item["same_as"] is None else item["same_as"]] for index, item in enumerate(windows)]

@@ -153,7 +153,8 @@ class Watchers:
 class _Found:
     """What the models said of a window that was not like any before; ``key``: which of its candidates shows it best."""
 
-    recognition: Recognition | None
+    scores: NDArray[np.float32] | None
+    embedding: NDArray[np.float32] | None
     looks: NDArray[np.float32] | None
     key: int
 
@@ -163,11 +164,21 @@ def watch(
     watchers: Watchers,
     keep_picture: Callable[[str, bytes], object],
     cancelled: Cancelled,
+    known: Sequence[Sight] = (),
 ) -> Iterator[tuple[Window, Sight]]:
-    """What the models say of each window, in order, batch by batch as decoding delivers them."""
+    """What the models say of each window, in order, batch by batch as decoding delivers them.
+
+    Args:
+        known: what an earlier analysis of the same file said of its first windows; no model is asked about them again.
+    """
     found: dict[int, _Found] = {}
     for batch in batches(windows, watchers.batch, cancelled):
-        found.update(_look_at([window for window in batch if window.same_as is None], watchers))
+        new = [window for window in batch if window.same_as is None]
+        # A batch of which a part is known is asked about as a whole: its digits belong together.
+        if all(_is_known(window, known) for window in batch):
+            found.update((window.index, _from(window, known, watchers)) for window in new)
+        else:
+            found.update(_look_at(new, watchers))
         for window in batch:
             own = found[window.index if window.same_as is None else window.same_as]
             shown = _candidates(window, watchers)
@@ -176,8 +187,8 @@ def watch(
                 window,
                 Sight(
                     window.span,
-                    own.recognition.probabilities if own.recognition else None,
-                    own.recognition.embedding if own.recognition else None,
+                    own.scores,
+                    own.embedding,
                     own.looks,
                     float(shown.pts_seconds[own.key]),
                     tuple(round(float(t), 4) for t in window.clips[0].pts_seconds),
@@ -206,7 +217,21 @@ def _look_at(windows: Sequence[Window], watchers: Watchers) -> Iterator[tuple[in
         vectors = watchers.describer.embed_frames(np.concatenate(frames))
         looks = np.split(vectors, np.cumsum([len(part) for part in frames])[:-1])
     for window, recognition, vectors_of, indices in zip(windows, recognitions, looks, chosen, strict=True):
-        yield window.index, _Found(recognition, vectors_of, indices[_keyframe(vectors_of, len(indices))])
+        scores = recognition.probabilities if recognition else None
+        embedding = recognition.embedding if recognition else None
+        yield window.index, _Found(scores, embedding, vectors_of, indices[_keyframe(vectors_of, len(indices))])
+
+
+def _is_known(window: Window, known: Sequence[Sight]) -> bool:
+    return window.index < len(known) and known[window.index].span == window.span
+
+
+def _from(window: Window, known: Sequence[Sight], watchers: Watchers) -> _Found:
+    """What an earlier analysis found in this window."""
+    sight = known[window.index]
+    assert sight.keyframe_seconds is not None
+    key = int(np.argmin(np.abs(_candidates(window, watchers).pts_seconds - sight.keyframe_seconds)))
+    return _Found(sight.action_scores, sight.action_embedding, sight.look_embeddings, key)
 
 
 def _candidates(window: Window, watchers: Watchers) -> Clip:

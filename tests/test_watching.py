@@ -1,6 +1,7 @@
 """The visual half of an analysis with models that count what they are asked."""
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from assistant.ahead import batches
 from assistant.clip import ClipSpec
 from assistant.models.seams import Recognition, never
+from assistant.timeline import Span
 from assistant.video import Picture
 from assistant.watching import Watchers, WindowPlan, Windows, watch
 
@@ -55,11 +57,12 @@ def slides(seconds_each, colours):
     return [picture(n * count + i, colour) for n, colour in enumerate(colours) for i in range(count)]
 
 
-def seen(stream, save_work=True, recognizer=None, describer=None, batch=8):
+def seen(stream, save_work=True, recognizer=None, describer=None, batch=8, known=()):
     plan = WindowPlan(SPEC, 1, 4, 0.4, SPEC.seconds, save_work=save_work)
     windows = Windows(plan, len(stream) / RATE)
     watchers = Watchers(recognizer, describer, batch=batch, save_work=save_work)
-    return [sight for _, sight in watch(windows.of(iter(stream), lambda _: None), watchers, lambda *_: None, never)]
+    ready = windows.of(iter(stream), lambda _: None)
+    return [sight for _, sight in watch(ready, watchers, lambda *_: None, never, known)]
 
 
 def test_a_slide_shown_for_twenty_seconds_is_one_clip_and_one_look():
@@ -107,6 +110,30 @@ def test_without_a_recogniser_the_describer_looks_evenly_at_the_segment():
     assert describer.frames == 2  # a small thing moves
     assert sight.look_embeddings.shape == (2, 3)
     assert sight.action_scores is None
+
+
+def test_models_are_not_asked_again_about_windows_that_an_earlier_analysis_finished():
+    stream = slides(4.0, [1, 2, 3, 2])
+    recognizer, describer = CountingRecognizer(), CountingDescriber()
+    whole = seen(stream, recognizer=recognizer, describer=describer)
+    again, looked = CountingRecognizer(), CountingDescriber()
+    goes_on = seen(stream, recognizer=again, describer=looked, known=whole[:3], batch=2)
+    assert sum(recognizer.batches) == 3
+    assert sum(again.batches) == 1
+    assert looked.frames == 1
+    for one, other in zip(goes_on, whole, strict=True):
+        assert (one.span, one.same_as, one.keyframe_seconds) == (other.span, other.same_as, other.keyframe_seconds)
+        np.testing.assert_array_equal(one.action_scores, other.action_scores)
+        np.testing.assert_array_equal(one.look_embeddings, other.look_embeddings)
+
+
+def test_what_is_known_of_other_windows_is_not_taken_for_these():
+    stream = slides(4.0, [1, 2])
+    known = seen(stream[24:], recognizer=CountingRecognizer(), describer=CountingDescriber())
+    recognizer = CountingRecognizer()
+    moved = [replace(sight, span=Span(sight.span.start_seconds, sight.span.end_seconds + 0.5)) for sight in known]
+    seen(stream, recognizer=recognizer, describer=CountingDescriber(), known=moved)
+    assert sum(recognizer.batches) == 2
 
 
 def test_both_models_may_be_absent():

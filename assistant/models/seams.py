@@ -47,6 +47,7 @@ class ActionRecognizer(Protocol):
     frame_size: int  # pixels of the shortest edge at which frames should arrive: what the model scales them to anyway
     labels: tuple[str, ...]
     none_below: float  # best probability under which none of the labels fits
+    clips_per_pass: int  # how many clips it computes at once, where so many wait
 
     def recognize(self, clips: Sequence[Sequence[Clip]], views: int = 1) -> list[Recognition]:
         """One recognition per segment; each segment gives one clip or several (tokens joined, see `vjepa2`)."""
