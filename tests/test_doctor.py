@@ -1,6 +1,11 @@
 """The doctor's findings: everything looked at, nothing raised, a remedy wherever something is wrong."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from conftest import ROOT
 from packs_at_hand import tiny_pack
 
 from assistant.config import ComputeSettings, Settings
@@ -64,3 +69,17 @@ def test_memory_and_cores_are_those_of_the_container():
 )
 def test_precision_is_what_was_asked_for_else_what_is_worth_it(asked, device, weights, expected):
     assert devices.choose_precision(asked, device, weights) == expected
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="only Linux says how much memory is resident")
+def test_what_was_freed_goes_back_to_the_system():
+    code = (
+        "from pathlib import Path\n"
+        "from assistant.models.device import give_memory_back\n"
+        "blocks = [bytes([1]) * 100_000 for _ in range(2_000)]\n"
+        "del blocks[:-1]\n"  # the last one lies above all others and keeps the heap from shrinking by itself
+        "pages = lambda: int(Path('/proc/self/statm').read_text().split()[1])\n"
+        "before = pages(); give_memory_back(); print((before - pages()) * 4096)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert int(done.stdout) > 100e6

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +135,12 @@ def uses_integers(name: str, device: str, weights_bytes: int) -> bool:
     ask = getattr(torch.cpu, "_is_vnni_supported", None)
     multiplies = bool(ask is not None and ask()) and hasattr(torch.ops.onednn, "qlinear_pointwise")
     return multiplies and (name == "int8" or weights_bytes >= SMALL_WEIGHTS_BYTES)
+
+
+def give_memory_back() -> None:
+    """Let the system have what was freed, where the C library would keep it (glibc does: 500 MB after loading)."""
+    with suppress(OSError, AttributeError, TypeError):  # another C library, or none that can be asked
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def multiplication_rate(device: str, precision: str, seconds: float = 0.3) -> float:

@@ -80,9 +80,9 @@ class Int8Linear(nn.Module):
 
     def __init__(self, linear: nn.Linear, least: float | None = None) -> None:
         super().__init__()
-        weight = linear.weight.float()
+        weight = linear.weight.detach().to(torch.float32, copy=True)
         scales = weight.abs().amax(1).clamp(min=1e-12) / 127
-        rounded = (weight / scales[:, None]).round()
+        rounded = weight.div_(scales[:, None]).round_()
         packed = torch.ops.onednn.qlinear_prepack(rounded.to(torch.int8), None)
         self.packed: torch.Tensor
         self.register_buffer("packed", packed, persistent=False)  # so that whoever counts the weights finds them
@@ -90,7 +90,7 @@ class Int8Linear(nn.Module):
         self.least = least
         bias = torch.zeros(len(scales)) if linear.bias is None else linear.bias.float()
         if least is not None:  # the bytes hold activation - least, and what that adds to each output is taken off here
-            bias = bias + least * (rounded * scales[:, None]).sum(1)
+            bias = bias + least * rounded.sum(1) * scales
         self.bias = bias.to(linear.weight.dtype)
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:

@@ -175,6 +175,7 @@ class Models:
             if kind not in self._loaded:
                 self._limit_threads()
                 self._loaded[kind] = load()
+                devices.give_memory_back()  # half of what loading took was copies
                 logger.info("loaded %s of pack %s", kind, self.pack.name)
             return self._loaded[kind]
 

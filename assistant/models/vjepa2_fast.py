@@ -49,7 +49,7 @@ def turn_to_integers(model: Any) -> int:
     for layer in model.pooler.self_attention_layers:
         places += [int8.Place(layer.self_attn, name) for name in ("q_proj", "k_proj", "v_proj", "out_proj")]
         places += [int8.Place(layer.mlp, "fc1"), int8.Place(layer.mlp, "fc2", least)]
-    pixels = clouds(2 * model.config.tubelet_size, model.config.crop_size).to(model.dtype)
+    pixels = clouds(model.config.tubelet_size, model.config.crop_size).to(model.dtype)
     with torch.inference_mode():
         return int8.settle(places, lambda: model.pooler(model.vjepa2.encoder(pixels).last_hidden_state))
 
