@@ -53,7 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = _Stop()
     signal.signal(signal.SIGINT, stop.handle)
     try:
-        settings = load(options.home, options.pack, save_work=False if options.no_saving else None)
+        settings = load(
+            options.home,
+            options.pack,
+            save_work=False if options.no_saving else None,
+            memory=options.memory,
+        )
         code: int = options.run(options, settings, stop)
         sys.stdout.flush()
         return code
@@ -77,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--home", type=Path, help="the library's folder (default: ASSISTANT_HOME, or the user's data)")
     parser.add_argument("--pack", help="auto, demo, standard, or a folder laid out as docs/packs.md says")
+    parser.add_argument("--memory", metavar="SIZE", help="keep within this memory, for example 4GB or 1.5GiB")
     parser.add_argument(
         "--no-saving", action="store_true", help="run every model on every segment, also where nothing changes"
     )

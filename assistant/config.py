@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from assistant.errors import InputUnusable
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPTS_FOLDER = ROOT / "prompts"
@@ -95,6 +98,31 @@ class Settings:
     compute: ComputeSettings = field(default_factory=ComputeSettings)
 
 
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
+_BINARY_UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*(?:([kmgt]?)b?|([kmgt])ib)", re.IGNORECASE)
+LEAST_MEMORY_BYTES = 100 * 1000**2  # less is a slip: bytes were meant to be megabytes
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of a size as people write it (``4GB``, ``512 MB``, ``1.5GiB``); 0, no budget, of an empty one.
+
+    Raises:
+        InputUnusable: not a size, or so small that nothing could run.
+    """
+    text = text.strip()
+    if text in ("", "0"):
+        return 0
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise InputUnusable(f"{text[:40]!r} is no size of memory", "write it like 4GB, 512MB or 1.5GiB")
+    number, unit, binary_unit = found.groups()
+    size = int(float(number) * (_BINARY_UNITS[binary_unit.lower()] if binary_unit else _UNITS[(unit or "").lower()]))
+    if size < LEAST_MEMORY_BYTES:
+        raise InputUnusable(f"nothing runs in {text[:40]} of memory", "allow at least 2GB, written like that")
+    return size
+
+
 def default_home(environment: Mapping[str, str] = os.environ) -> Path:
     """The platform's folder for user data, or what `ASSISTANT_HOME` names."""
     if named := environment.get("ASSISTANT_HOME"):
@@ -111,8 +139,13 @@ def load(
     pack: str | None = None,
     environment: Mapping[str, str] = os.environ,
     save_work: bool | None = None,
+    memory: str | None = None,
 ) -> Settings:
-    """The settings of this process: the arguments, else the environment, else the defaults above."""
+    """The settings of this process: the arguments, else the environment, else the defaults above.
+
+    Raises:
+        InputUnusable: ``memory`` is no size, or too small for anything.
+    """
     if save_work is None:
         save_work = environment.get("ASSISTANT_SAVING", "").lower() not in ("0", "no", "off", "false")
     return Settings(
@@ -122,6 +155,7 @@ def load(
         compute=ComputeSettings(
             device=environment.get("ASSISTANT_DEVICE", "auto"),
             precision=environment.get("ASSISTANT_PRECISION", "auto"),
+            memory_bytes=parse_memory(memory or environment.get("ASSISTANT_MEMORY", "")),
             save_work=save_work,
         ),
     )

@@ -182,10 +182,11 @@ def _look(
     plan = plan_of(settings, recognizer.spec)
     vocabulary, matrix = _vocabulary(bench, recognizer.labels, recognizer.none_below), label_matrix(bench)
     windows = Windows(plan, total)
+    frame_size = max(LEAST_FRAME_SIZE, recognizer.frame_size, describer.frame_size)
     stream = read(
         path,
         video,
-        frame_size=max(LEAST_FRAME_SIZE, recognizer.frame_size, describer.frame_size),
+        frame_size=frame_size,
         frame_rate=plan.frame_rate,
         sound=spool,
         cancelled=cancelled,
@@ -196,7 +197,8 @@ def _look(
 
     growing = Growing(bench.library, key, recognizer.labels, recognizer.none_below)
     ready = windows.of(stream, lambda seconds: report(Progress("decode", seconds, total)))
-    batch = min(MOST_WINDOWS, recognizer.clips_per_pass)
+    window_bytes = plan.window_bytes(frame_size, video.width / video.height)
+    batch = models.budget.windows(window_bytes, min(MOST_WINDOWS, recognizer.clips_per_pass))
     watchers = Watchers(recognizer, describer, settings.actions.views, batch, save_work=plan.save_work)
     try:
         for window, sight in watch(ready, watchers, keep, cancelled, growing.known):

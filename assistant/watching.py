@@ -88,6 +88,11 @@ class WindowPlan:
         """Frames kept for each second of video: three times what a clip needs, so the nearest is near enough."""
         return 3.0 * self.spec.frames_per_second
 
+    def window_bytes(self, frame_size: int, aspect: float) -> int:
+        """About how much the frames of one window take, whose shorter edge has ``frame_size`` pixels."""
+        frame = 3 * frame_size**2 * min(6.0, max(aspect, 1.0 / aspect))
+        return round((self.clips * self.spec.num_frames + self.looks) * frame)
+
 
 class Windows:
     """Turns a stream of pictures into windows; afterwards ``shots`` holds the shots."""

@@ -363,3 +363,23 @@ def test_a_file_that_was_cut_off_is_gone_on_with_and_checked(tmp_path, hub):
     with pytest.raises(ModelUnavailable, match="came damaged"):
         fetch_file(f"{hub.address}/plain/base.pt", tmp_path / "other.pt", "0" * 64, lambda done, total: None)
     assert not (tmp_path / "other.pt").exists()
+
+
+class NoRoom:
+    """A budget in which only the model that is wanted finds room."""
+
+    features_bytes = 10**6
+
+    def to_release(self, kind, loaded, file_bytes):
+        assert file_bytes > 0
+        return tuple(loaded)
+
+
+def test_models_that_do_not_fit_together_are_loaded_one_after_the_other(settings, pack_folder):
+    settings = replace(settings, pack=str(pack_folder))
+    models = Models(resolve(settings), settings)
+    models.budget = NoRoom()
+    recognizer = models.recognizer()
+    assert models.recognizer() is recognizer
+    models.transcriber()
+    assert models.recognizer() is not recognizer

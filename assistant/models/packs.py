@@ -15,6 +15,7 @@ from assistant.config import Settings
 from assistant.errors import ModelUnavailable
 from assistant.models import catalog, checkpoints, labels
 from assistant.models import device as devices
+from assistant.models.budget import Budget
 from assistant.models.catalog import KINDS, PACKS, Kind, Pack, Part
 from assistant.models.seams import ActionRecognizer, Cancelled, ChatModel, Describer, Transcriber, VoiceDetector, never
 
@@ -75,8 +76,9 @@ class Models:
 
     def __init__(self, pack: Pack, settings: Settings) -> None:
         self.pack = pack
+        self.budget = Budget.of(settings.compute.memory_bytes)
         self._settings = settings
-        self._loaded: dict[str, Any] = {}
+        self._loaded: dict[Kind, Any] = {}
         self._identities: dict[Kind, tuple[str, str]] = {}
         self._locks = {kind: threading.RLock() for kind in KINDS}
 
@@ -171,6 +173,8 @@ class Models:
             torch.cuda.empty_cache()
 
     def _once(self, kind: Kind, load: Callable[[], Any]) -> Any:
+        if kind not in self._loaded:
+            self._make_room(kind)  # before the lock: two kinds that wait for each other's would wait for ever
         with self._locks[kind]:
             if kind not in self._loaded:
                 self._limit_threads()
@@ -178,6 +182,20 @@ class Models:
                 devices.give_memory_back()  # half of what loading took was copies
                 logger.info("loaded %s of pack %s", kind, self.pack.name)
             return self._loaded[kind]
+
+    def _make_room(self, kind: Kind) -> None:
+        """Release the models that nobody needs beside this one, where all of them do not fit."""
+        loaded = {other: self._file_bytes(other) for other in tuple(self._loaded) if other != kind}
+        for other in self.budget.to_release(kind, loaded, self._file_bytes(kind)):
+            logger.info("releasing %s to make room for %s", other, kind)
+            self.release(other)
+
+    def _file_bytes(self, kind: Kind) -> int:
+        """Bytes of the weights' files, 0 for a model that lies elsewhere."""
+        path = self.pack.location(kind)
+        if path is None or (kind == "language" and self._settings.chat.language_model):
+            return 0
+        return path.stat().st_size if path.is_file() else checkpoints.weights_bytes(path)
 
     def _limit_threads(self) -> None:
         if self._settings.compute.threads:
@@ -194,10 +212,14 @@ class Models:
         device = devices.choose_device(self._settings.compute.device)
         if device == "mps":  # Whisper's decoder builds sparse and 64-bit tensors, which Metal does not take
             device = "cpu"
-        size = path.stat().st_size if path.is_file() else checkpoints.weights_bytes(path)
-        precision = devices.choose_precision(self._settings.compute.precision, device, size)
-        word_times = self._settings.speech.word_times
-        return backend("speech")(path, device=device, precision=precision, word_times=word_times)
+        precision = devices.choose_precision(self._settings.compute.precision, device, self._file_bytes("speech"))
+        return backend("speech")(
+            path,
+            device=device,
+            precision=precision,
+            word_times=self._settings.speech.word_times,
+            features_bytes=self.budget.features_bytes,
+        )
 
     def _load_chat_model(self) -> Any:
         name = self._settings.chat.language_model

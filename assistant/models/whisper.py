@@ -40,7 +40,7 @@ __all__ = ["Feeding", "WhisperTranscriber", "identity"]
 logger = logging.getLogger(__name__)
 
 TIMESTAMP_SECONDS = 0.02
-FEATURES_BYTES = 512 * 1024**2  # for the cross attention's keys and values of one batch
+FEATURES_BYTES = 512 * 1000**2
 
 
 class WhisperTranscriber:
@@ -52,6 +52,7 @@ class WhisperTranscriber:
         precision: ``float32``, ``bfloat16`` or ``float16``. Half precision is used for the encoder, where the time
             goes; the small decoder stays in float32, in which Whisper's decoding code wants its features.
         word_times: also give each word its time, by Whisper's alignment (costs about one more pass).
+        features_bytes: what the cross attention's keys and values of one batch may take.
 
     Raises:
         ModelUnavailable: the file is missing or damaged.
@@ -66,12 +67,14 @@ class WhisperTranscriber:
         word_times: bool = False,
         feeding: Feeding | None = None,
         limits: GateLimits | None = None,
+        features_bytes: int = FEATURES_BYTES,
     ) -> None:
         path = Path(path)
         self.name, self.revision = identity(path)
         self.feeding = feeding or read_feeding(path)
         self.limits = limits or read_limits(path)
         self.word_times = word_times
+        self._features_bytes = features_bytes
         self._device, self._precision = device, precision
         self._model = load(weights_file(path), device, precision)
         self._lock = threading.Lock()
@@ -146,7 +149,7 @@ class WhisperTranscriber:
     def _batch_size(self) -> int:
         dims = self._model.dims
         per_chunk = 2 * dims.n_text_layer * dims.n_audio_ctx * dims.n_text_state * 4
-        return max(1, min(16, FEATURES_BYTES // per_chunk))
+        return max(1, min(16, self._features_bytes // per_chunk))
 
     def _spectra(self, sounds: Sequence[NDArray[np.float32]]) -> torch.Tensor:
         """Log-mel spectra ``[chunks, mels, 3000]``, each scaled by its own peak, so that neighbours do not matter."""
