@@ -7,16 +7,39 @@ import hashlib
 import json
 import os
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch_stand_in
 
 from assistant.errors import Cancelled, ModelUnavailable, VideoUnreadable
 from assistant.store import Library
 from assistant.timeline import ActionScore, Provenance, Segment, Shot, Span, Timeline, Video
 from assistant.worker.target import PartialSaver
+
+
+def burn():
+    """Use the processor for good, with the interpreter free."""
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+
+
+def beside(call, *values):
+    """A call that takes its time by the clock, while the process computes, however busy the machine is."""
+    threading.Thread(target=burn, daemon=True).start()
+    call(*values)
+
+
+# Calls in which no line of Python runs: with the interpreter free or locked, at work or not.
+NATIVE = {
+    "spin": burn,  # free, at work, for good
+    "hold": lambda: ctypes.PyDLL(None).sleep(3600),  # locked, idle
+    "load": lambda: beside(ctypes.PyDLL(None).sleep, 4),  # locked, at work: as a large library is loaded
+    "compute": lambda: beside(torch_stand_in.stand_still, 4.0),  # free, at work, in a model
+    "doze": lambda: torch_stand_in.stand_still(3600.0),  # free, idle, in a model
+}
 
 
 @dataclass
@@ -89,6 +112,8 @@ class ScriptTarget:
                 os.kill(os.getpid(), signal.SIGSTOP)
             case "hang":
                 time.sleep(3600)
+            case "spin" | "hold" | "load" | "compute" | "doze":
+                NATIVE[how]()
             case "raise":
                 raise RuntimeError("a slip of the program")
             case "memory":

@@ -19,6 +19,7 @@ from conftest import ROOT
 from assistant.config import ComputeSettings, Settings, SpeechSettings
 from assistant.jobs import JobQueue, Patience, QueueFull, WorkerSpec
 from assistant.jobs.estimate import Estimate
+from assistant.jobs.process import Spent
 from assistant.jobs.watchdog import Watchdog
 from assistant.store import Library
 from assistant.store.files import is_alive
@@ -107,13 +108,31 @@ def test_segments_of_an_earlier_analysis_are_not_shown_with_those_of_this_one(li
     assert [segment.id for segment in library.partial(sha256)] == [1]
 
 
-@pytest.mark.parametrize("how", ["crash", "kill", "hang", "stop"])
+@pytest.mark.parametrize("how", ["crash", "kill", "hang", "stop", "spin", "hold"])
 def test_a_worker_that_dies_or_sticks_is_replaced_and_the_job_goes_on_where_it_was(queue, film, how):
     path = film(at={"2": how}, once=True)
     job = queue.wait(queue.submit(path, "film").id, SOON)
     assert (job.state, job.deaths) == ("done", 1)
     assert [part for part, _ in ran(path)] == [1, 2, 3]
     assert len({worker for _, worker in ran(path)}) == 2
+
+
+@pytest.mark.parametrize(("how", "model_seconds"), [("load", 60.0), ("compute", 2.5)])
+def test_a_worker_that_is_busy_in_one_native_call_for_long_is_left_alone(home, film, how, model_seconds):
+    patience = Patience(decode_seconds=2.5, model_seconds=model_seconds)
+    path = film(at={"2": how})
+    with JobQueue(Settings(home), worker=SPEC, patience=patience) as queue:
+        started = time.monotonic()
+        job = queue.wait(queue.submit(path, "film").id, 2 * SOON)
+    assert (job.state, job.deaths) == ("done", 0)
+    assert time.monotonic() - started > 3.0, "the call was too short to show anything"
+
+
+def test_a_model_that_stands_still_and_computes_nothing_is_found(home, film):
+    patience = Patience(decode_seconds=1.0, model_seconds=2.0)
+    with JobQueue(Settings(home), worker=SPEC, patience=patience) as queue:
+        job = queue.wait(queue.submit(film(at={"2": "doze"}, once=True), "film").id, SOON)
+    assert (job.state, job.deaths) == ("done", 1)
 
 
 def test_a_job_that_kills_two_workers_is_set_aside_and_the_queue_goes_on(queue, film):
@@ -430,6 +449,39 @@ def test_a_model_may_take_its_time_while_it_moves():
     assert "stood still" in dog.verdict(662.0)
     dog.beat(663.0, "decode", "a")
     assert dog.verdict(663.0) == ""
+
+
+def test_one_operation_of_a_large_model_may_take_minutes_while_it_computes():
+    dog = Watchdog(Patience(model_seconds=120.0, busy_seconds=900.0), started=0.0)
+    dog.progress(0.0, "decode")
+    for second in range(1, 900):
+        dog.beat(second, "model", "layer 1")
+        dog.look(second, Spent(0.1 * second, 0, 0))
+        assert dog.verdict(second) == ""
+    for second in range(900, 903):
+        dog.beat(second, "model", "layer 1")
+    assert "stood still" in dog.verdict(902.0)
+    idle = Watchdog(Patience(model_seconds=120.0, busy_seconds=900.0), started=0.0)
+    idle.progress(0.0, "decode")
+    for second in range(1, 123):
+        idle.beat(second, "model", "layer 1")
+        idle.look(second, Spent(0.001 * second, 0, 0))
+    assert "stood still" in idle.verdict(122.0)
+
+
+def test_a_silent_worker_that_reads_or_computes_is_waited_for_and_one_that_does_not_is_not():
+    for signs in ((0.5, 0, 0), (0.0, 1, 0), (0.0, 0, 4096)):
+        dog = Watchdog(Patience(decode_seconds=15.0, model_seconds=120.0), started=0.0)
+        dog.progress(0.0, "decode")
+        for second in range(1, 120):
+            dog.look(second, Spent(*(second * sign for sign in signs)))
+            assert dog.verdict(second) == ""
+        assert "stood still" in dog.verdict(121.0)
+    dog = Watchdog(Patience(decode_seconds=15.0), started=0.0)
+    dog.progress(0.0, "decode")
+    for second in range(1, 32):
+        dog.look(second, Spent(1.0, 2, 3))
+    assert "decoding stood still" in dog.verdict(31.0)
 
 
 def test_a_file_that_is_measured_before_its_first_frame_counts_as_long_as_it_is_read():

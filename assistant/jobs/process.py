@@ -36,6 +36,15 @@ class WorkerSpec:
     limits: WorkerLimits | None = None  # None: by this machine and the settings
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a process has used since its start: processor time of all its threads, pages and bytes that it read."""
+
+    cpu_seconds: float
+    pages_read: int
+    bytes_read: int
+
+
 class WorkerProcess:
     """One running worker. Its events come as dictionaries; None among them is its end."""
 
@@ -67,6 +76,18 @@ class WorkerProcess:
 
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    def spent(self) -> Spent | None:
+        """What the process has used so far; None where it has ended or the system does not tell."""
+        folder = Path(f"/proc/{self._process.pid}")
+        try:
+            # The name of the process, which may hold anything, stands in parentheses before the numbers.
+            numbers = (folder / "stat").read_text().rpartition(")")[2].split()
+            read = (folder / "io").read_text().split()
+            ticks = int(numbers[11]) + int(numbers[12])
+            return Spent(ticks / os.sysconf("SC_CLK_TCK"), int(numbers[9]), int(read[1]))
+        except (OSError, ValueError, IndexError):
+            return None
 
     def close(self) -> None:
         """End the worker kindly, then not, and let go of its pipes."""

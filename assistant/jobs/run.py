@@ -148,6 +148,7 @@ class Run:
         if self._cancel_by is not None and now > self._cancel_by:
             self._worker.kill()
             return Outcome("cancelled", worker_ended=True)
+        dog.look(now, self._worker.spent())
         reason = dog.verdict(now)
         if reason and self._cancel_by is None:
             self._worker.kill()
