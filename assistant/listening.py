@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.fields import checked
 from assistant.models.seams import Cancelled, Transcriber, VoiceDetector
 from assistant.sound import SAMPLE_RATE
 from assistant.timeline import (
@@ -56,13 +57,14 @@ class Heard:
 
     @classmethod
     def from_json(cls, document: Json) -> Heard:
-        return cls(
+        found = cls(
             tuple(Span(start, end) for start, end in document["speech_spans"]),
             tuple(utterance_from_json(item) for item in document["utterances"]),
             tuple(Suppressed(span_from_json(item), item["text"], item["reason"]) for item in document["suppressed"]),
             document["language"],
             document["absence"],
         )
+        return checked(found)
 
 
 def listen(

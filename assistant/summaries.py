@@ -16,11 +16,12 @@ from assistant.chat import clean
 from assistant.config import Settings
 from assistant.errors import Cancelled as StoppedByPerson
 from assistant.errors import ModelFailed
+from assistant.fields import checked, listed
 from assistant.grounding import check
 from assistant.models.extractive import NAME as EXTRACTIVE
 from assistant.models.seams import Cancelled, ChatModel, GenerationOptions, Message, never
 from assistant.retrieval import render_segment
-from assistant.timeline import Claim, Json, Span, Timeline
+from assistant.timeline import Claim, Json, Span, Timeline, span_from_json
 
 logger = logging.getLogger(__name__)
 
@@ -74,15 +75,16 @@ class Summary:
         if not isinstance(document, Mapping) or document.get("schema") != "summary/1":
             raise ValueError("not a summary/1 document")
         try:
-            return cls(
+            found = cls(
                 _part_from_json(document["whole"]),
                 tuple(_part_from_json(part) for part in document["chapters"]),
                 tuple(_part_from_json(part) for part in document["segments"]),
                 document["model"],
-                tuple(document.get("notices", ())),
+                listed(document.get("notices", ())),
             )
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"a damaged summary/1 document: {error!r}") from error
+        return checked(found)
 
 
 def summarize(
@@ -257,12 +259,12 @@ def _part_json(part: SummaryPart) -> Json:
 
 def _part_from_json(item: Mapping[str, Any]) -> SummaryPart:
     return SummaryPart(
-        int(item["first_id"]),
-        int(item["last_id"]),
-        Span(float(item["start_seconds"]), float(item["end_seconds"])),
+        item["first_id"],
+        item["last_id"],
+        span_from_json(item),
         item["text"],
         tuple(
-            Claim(c["text"], c["verdict"], tuple(c["segment_ids"]), c["evidence"], c.get("reason", ""))
+            Claim(c["text"], c["verdict"], listed(c["segment_ids"]), c["evidence"], c.get("reason", ""))
             for c in item["claims"]
         ),
         item["model"],

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeVar
 
+from assistant.fields import checked, listed, number
+
 Transition = Literal["start", "cut", "fade", "dissolve"]
 Verdict = Literal["supported", "unsupported", "contradicted", "not_checkable"]
 EvidenceKind = Literal["actions", "descriptions", "speech", "timeline"]
@@ -239,7 +241,7 @@ class Timeline:
         if not isinstance(document, Mapping) or document.get("schema") != "timeline/1":
             raise ValueError("not a timeline/1 document")
         try:
-            return cls(
+            found = cls(
                 video=Video(**{k: v for k, v in document["video"].items() if k in Video.__dataclass_fields__}),
                 segments=tuple(_segment_from_json(item) for item in document["segments"]),
                 shots=tuple(Shot(span_from_json(item), item["transition"]) for item in document["shots"]),
@@ -255,6 +257,7 @@ class Timeline:
             )
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"a damaged timeline/1 document: {error!r}") from error
+        return checked(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,27 +327,28 @@ class Answer:
         if not isinstance(document, Mapping) or document.get("schema") != "answer/1":
             raise ValueError("not an answer/1 document")
         try:
-            return cls(
+            found = cls(
                 question=document["question"],
                 text=document["text"],
                 citations=tuple(Citation(c["segment_id"], span_from_json(c)) for c in document["citations"]),
                 claims=tuple(
-                    Claim(c["text"], c["verdict"], tuple(c["segment_ids"]), c["evidence"], c.get("reason", ""))
+                    Claim(c["text"], c["verdict"], listed(c["segment_ids"]), c["evidence"], c.get("reason", ""))
                     for c in document["claims"]
                 ),
-                unresolved=tuple(document["unresolved"]),
+                unresolved=listed(document["unresolved"]),
                 found=document["found"],
                 model=document["model"],
-                notices=tuple(document.get("notices", ())),
+                notices=listed(document.get("notices", ())),
                 draft=document.get("draft", ""),
             )
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"a damaged answer/1 document: {error!r}") from error
+        return checked(found)
 
 
 def span_from_json(item: Mapping[str, Any]) -> Span:
     """The span written in an item as ``start_seconds`` and ``end_seconds``."""
-    return Span(float(item["start_seconds"]), float(item["end_seconds"]))
+    return Span(number(item["start_seconds"]), number(item["end_seconds"]))
 
 
 def utterance_to_json(utterance: Utterance) -> Json:
@@ -394,20 +398,20 @@ def _segment_json(segment: Segment) -> Json:
 
 def _segment_from_json(item: Mapping[str, Any]) -> Segment:
     return Segment(
-        id=int(item["id"]),
+        id=checked(item["id"], int),
         span=span_from_json(item),
         actions=tuple(_scores(ActionScore, item["actions"])),
         descriptions=tuple(_scores(Description, item["descriptions"])),
         utterances=tuple(utterance_from_json(u) for u in item["utterances"]),
         keyframe_seconds=item["keyframe_seconds"],
-        flags=tuple(item["flags"]),
-        notes=dict(item.get("notes", {})),
-        frame_seconds=tuple(item.get("frame_seconds", ())),
+        flags=listed(item["flags"]),
+        notes=checked(item.get("notes", {}), Json),
+        frame_seconds=listed(item.get("frame_seconds", ())),
     )
 
 
 def _scores(kind: type[Score], items: Sequence[Mapping[str, Any]]) -> list[Score]:
-    return [kind(item["label"], float(item["score"]), item.get("model", "")) for item in items]
+    return [kind(item["label"], number(item["score"]), item.get("model", "")) for item in items]
 
 
 def segment_to_json(segment: Segment) -> Json:
@@ -417,4 +421,4 @@ def segment_to_json(segment: Segment) -> Json:
 
 def segment_from_json(item: Mapping[str, Any]) -> Segment:
     """The reverse of `segment_to_json`."""
-    return _segment_from_json(item)
+    return checked(_segment_from_json(item))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,15 @@ from conftest import ROOT
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from assistant.config import ChatSettings, Settings
 from assistant.errors import PromptInvalid
 from assistant.explain.document import Control, Explanation, Faithfulness, Moment
 from assistant.grounding import check, marks, resolve, says_not_found, statements, tidy_marks
+from assistant.jobs.process import event_of
 from assistant.prompting import fill
 from assistant.summaries import Summary, summarize
 from assistant.timeline import ActionScore, Answer, Citation, Claim, Span, Timeline
+from assistant.worker.wire import settings_from_json, settings_to_json
 from assistant.world.truth import Truth
 
 QUICK = settings(
@@ -64,14 +68,13 @@ def truth() -> dict[str, Any]:
 
 @pytest.fixture
 def documents(timeline, home) -> dict[str, tuple[Read, dict[str, Any]]]:
-    from assistant.config import Settings
-
     summary = summarize(timeline, settings=Settings(home))
     return {
         "timeline": (Timeline.from_json, timeline.to_json()),
         "answer": (Answer.from_json, ANSWER.to_json()),
         "explanation": (Explanation.from_json, EXPLANATION.to_json()),
-        "summary": (Summary.from_json, summary.to_json()),
+        # Its text as one piece is written for readers of the file, and never read back.
+        "summary": (Summary.from_json, {k: v for k, v in summary.to_json().items() if k != "text"}),
         "truth": (Truth.from_json, truth()),
     }
 
@@ -130,6 +133,101 @@ def test_every_field_of_another_kind_is_read_or_is_a_value_error(documents, kind
             container, key = list(places(document))[number]
             container[key] = value
             value_or_value_error(read, document)
+
+
+# Where a document may hold anything, nothing, or one kind of several.
+FREE = {
+    *(
+        "provenance",
+        "agreement",
+        "passport",
+        "spatial",
+        "keyframe_seconds",
+        "schema",
+        "moment_seconds",
+        "fades_seconds",
+    ),
+    *("speech", "speech_start_seconds", "speech_end_seconds"),
+}
+OF_ANOTHER_KIND = {
+    str: (1, 1.5, True, None, [], {}, ["x"]),
+    float: ("1.5", True, None, [], {}, float("nan"), float("inf"), 10**400),
+    int: ("1", 1.5, True, None, [], {}),
+    bool: ("true", 1, None, [], {}),
+    list: ("abc", 1, None, True),
+    dict: ("abc", 1, None, True, ["ab"]),
+}
+
+
+def checked_places(document: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place of a document that holds one kind of value and no other."""
+    keys = document.keys() if isinstance(document, dict) else range(len(document)) if isinstance(document, list) else ()
+    for key in keys:
+        if key not in FREE:
+            yield document, key
+            yield from checked_places(document[key])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_text_is_text_and_a_number_is_a_number_in_every_field(documents, kind):
+    read, whole = documents[kind]
+    wrongly_taken = []
+    for number in range(len(list(checked_places(whole)))):
+        container, key = list(checked_places(whole))[number]
+        for value in OF_ANOTHER_KIND.get(type(container[key]), ()):
+            document = copy.deepcopy(whole)
+            container, key = list(checked_places(document))[number]
+            was, container[key] = container[key], value
+            seconds_in_full = key in ("start_seconds", "end_seconds") and value == 1.5
+            if value_or_value_error(read, document) and not seconds_in_full:
+                wrongly_taken.append((key, was, value))
+    assert wrongly_taken == []
+
+
+def test_what_is_wrong_with_a_document_is_named_with_its_place(timeline):
+    document = timeline.to_json()
+    document["segments"][1]["utterances"][0]["text"] = 7
+    with pytest.raises(ValueError, match=r"^segments\[1\]\.utterances\[0\]\.text must be text, not int$"):
+        Timeline.from_json(document)
+
+
+WHOLE_SETTINGS = settings_to_json(Settings(Path("/home/x"), chat=ChatSettings(language_model="m")))
+
+
+@given(changes=st.lists(st.tuples(st.integers(0, 10**6), ANYTHING), min_size=1, max_size=3))
+@QUICK
+def test_settings_with_anything_anywhere_are_read_or_are_a_value_error(changes):
+    document = copy.deepcopy(WHOLE_SETTINGS)
+    for place, value in changes:
+        inside = list(places(document))
+        container, key = inside[place % len(inside)]
+        container[key] = copy.deepcopy(value)
+    try:
+        found = settings_from_json(document)
+    except ValueError:
+        return
+    assert isinstance(found.pack, str)
+    assert type(found.actions.clips) is int
+    assert type(found.chat.withhold_unsupported) is bool
+
+
+EVENT = {"event": "progress", "id": "a", "stage": "decode", "message": "", "segment": 1}
+EVENT |= {"done_seconds": 1.0, "total_seconds": 2.0}
+
+
+@given(
+    event=ANYTHING | st.dictionaries(st.sampled_from([*EVENT, "where", "reason"]), ANYTHING).map(lambda d: EVENT | d)
+)
+@QUICK
+def test_whatever_a_worker_says_is_an_event_of_the_right_shape_or_is_left_aside(event):
+    try:
+        found = event_of(json.dumps(event).encode())
+    except ValueError:
+        return
+    assert isinstance(found["id"], str)
+    if found["event"] == "progress":
+        assert isinstance(found["stage"], str)
+        assert found["done_seconds"] + found["total_seconds"] < float("inf")
 
 
 BRACES = ["{{a}}", "{{ b }}", "{{", "}}", "{", "}", "{{}}", "{{a", "\\1", "\\g<0>", "$a", "%s", " "]

@@ -9,7 +9,7 @@ from conftest import ROOT
 
 # A module may import from layers below its own and from its own layer.
 LAYERS = [
-    {"errors"},
+    {"errors", "fields"},
     {"timeline", "config", "clip"},
     {"container", "diagnosis", "frames", "probing", "sound", "video", "proxy"},
     {"store", "prompting", "plaintext", "pictures", "exports"},

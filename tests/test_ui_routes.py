@@ -338,6 +338,21 @@ def test_settings_are_changed_for_this_process_and_the_next(tmp_path, monkeypatc
     shared.install(None)
 
 
+def test_damaged_settings_are_left_aside_and_the_app_starts(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASSISTANT_HOME", str(tmp_path))
+    monkeypatch.delenv("ASSISTANT_PACK", raising=False)
+    for damaged in ({"pack": 7}, {"actions": {"clips": "many"}}, ["x"], "x", {"chat": None}, {"no": "such"}):
+        with Library(tmp_path) as library:
+            library.set_preference("settings", damaged)
+        shared.install(None)
+        here = shared.services()
+        assert here.settings.pack == "auto"
+        assert here.settings.actions.clips == 1
+        here.jobs.close()
+        here.assistant.library.close()
+    shared.install(None)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="counts handles in /proc")
 def test_fifty_changes_of_the_settings_leave_no_handle_and_no_thread_behind(tmp_path, monkeypatch):
     monkeypatch.setenv("ASSISTANT_HOME", str(tmp_path))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.fields import checked, listed
 from assistant.timeline import ActionScore, Json, Span, span_from_json
+
+Rows = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,13 @@ class Explanation:
         if not isinstance(document, Mapping) or document.get("schema") != "explanation/1":
             raise ValueError("not an explanation/1 document")
         try:
-            return cls(
+            found = cls(
                 segment_id=document["segment_id"],
                 label=document["label"],
                 score=document["score"],
                 rivals=tuple(ActionScore(item["label"], item["score"]) for item in document["rivals"]),
                 temporal=tuple(Moment(span_from_json(item), item["importance"]) for item in document["temporal"]),
-                grid=np.array(document["spatial"]["grid"], np.float32),
+                grid=np.array(checked(_rows(document["spatial"]["grid"]), Rows), np.float32),
                 controls={
                     name: Control(item["label"], item["score"], item.get("own_score", 0.0))
                     for name, item in document["controls"].items()
@@ -128,9 +131,14 @@ class Explanation:
                 agreement=document["agreement"],
                 passport=document.get("passport", {}),
                 text=document["text"],
-                hint=tuple(document.get("temporal_hint", ())),
+                hint=listed(document.get("temporal_hint", ())),
                 passes=document.get("passes", 0),
-                notes=tuple(document.get("notes", ())),
+                notes=listed(document.get("notes", ())),
             )
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"a damaged explanation/1 document: {error!r}") from error
+        return checked(found)
+
+
+def _rows(grid: Sequence[Sequence[float]]) -> Rows:
+    return tuple(listed(row) for row in listed(grid))

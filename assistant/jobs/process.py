@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.config import ROOT, Settings
+from assistant.fields import checked
 from assistant.timeline import Json
 from assistant.worker.limits import WorkerLimits, limits_of
 from assistant.worker.target import ENGINE_TARGET
@@ -43,6 +44,37 @@ class Spent:
     cpu_seconds: float
     pages_read: int
     bytes_read: int
+
+
+# What a worker may say, and what each of its events holds beside ``event`` and the job's ``id``.
+_EVENTS: dict[str, dict[str, Any]] = {
+    "beat": {"where": str, "position": str},
+    "progress": {
+        "stage": str,
+        "message": str,
+        "done_seconds": float,
+        "total_seconds": float,
+        "segment": int | None,
+    },
+    "done": {"sha256": str | None},
+    "cancelled": {"reason": str},
+    "failed": {"reason": str, "unusable": bool, "leaving": bool},
+}
+
+
+def event_of(line: bytes) -> Json:
+    """The event in a line from a worker, which has read a stranger's file and is believed nothing that does not fit.
+
+    Raises:
+        ValueError: no event, or one of another shape.
+    """
+    event = checked(json.loads(line), Json)
+    wanted = _EVENTS.get(checked(event.get("event"), str))
+    if wanted is None:
+        raise ValueError("a kind that there is not")
+    for name, hint in {"id": str, **wanted}.items():
+        checked(event.get(name), hint)
+    return event
 
 
 class WorkerProcess:
@@ -125,7 +157,7 @@ class WorkerProcess:
         with contextlib.suppress(OSError, ValueError):
             for line in self._process.stdout:
                 try:
-                    self.events.put(json.loads(line))
-                except ValueError:
-                    logger.warning("a worker sent a line that is no event")
+                    self.events.put(event_of(line))
+                except ValueError as error:
+                    logger.warning("a worker sent a line that is no event: %s", error)
         self.events.put(None)

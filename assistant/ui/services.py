@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import threading
@@ -31,6 +32,8 @@ class Services:
 
 
 PREFERENCE = "settings"
+
+logger = logging.getLogger(__name__)
 
 _lock = threading.RLock()
 _current: list[Services] = []
@@ -86,9 +89,14 @@ def _build(token: str, library: Library | None = None, chosen_now: Mapping[str, 
 
     given = config.load()
     library = library or Library(given.home)
-    kept = dict(library.preference(PREFERENCE, {}))
+    stored = library.preference(PREFERENCE, {})
+    kept = dict(stored) if isinstance(stored, Mapping) else {}
     if os.environ.get("ASSISTANT_PACK"):
         kept.pop("pack", None)  # named on the command line: that holds until another is chosen in the page
     kept = merged(kept, chosen_now or {})
-    settings = settings_from_json(merged(settings_to_json(given), kept))
+    try:
+        settings = settings_from_json(merged(settings_to_json(given), kept))
+    except ValueError as error:
+        logger.warning("the settings that were kept cannot be read, and are left aside: %s", error)
+        settings = settings_from_json(merged(settings_to_json(given), chosen_now or {}))
     return Services(settings, Assistant(settings, library), JobQueue(settings, library=library), token)

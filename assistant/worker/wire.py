@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from assistant.config import Settings
+from assistant.fields import checked
 from assistant.timeline import Json
 
 
@@ -17,10 +18,16 @@ def settings_to_json(settings: Settings) -> Json:
 
 
 def settings_from_json(document: Mapping[str, Any]) -> Settings:
-    """The reverse of `settings_to_json`."""
-    settings = _built(Settings, document)
-    assert isinstance(settings, Settings)
-    return settings
+    """The reverse of `settings_to_json`.
+
+    Raises:
+        ValueError: something is missing, or of another kind than it must be.
+    """
+    try:
+        settings: Settings = _built(Settings, document)
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"damaged settings: {error!r}") from error
+    return checked(settings)
 
 
 def merged(base: Json, overrides: Mapping[str, Any]) -> Json:

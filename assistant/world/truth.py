@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import InputUnusable
+from assistant.fields import checked, listed, number
 from assistant.timeline import Json, Span, Transition, span_from_json
 
 
@@ -109,9 +110,9 @@ class Question:
         return cls(
             question=item["question"],
             kind=item["kind"],
-            answer_contains=tuple(item["answer_contains"]),
-            answer_excludes=tuple(item["answer_excludes"]),
-            event_indices=tuple(item["event_indices"]),
+            answer_contains=listed(item["answer_contains"]),
+            answer_excludes=listed(item["answer_excludes"]),
+            event_indices=listed(item["event_indices"]),
             answerable=item["answerable"],
             trap=item.get("trap", ""),
         )
@@ -165,19 +166,20 @@ class Truth:
         if not isinstance(document, Mapping) or document.get("schema") != "truth/1":
             raise ValueError("not a truth/1 document")
         try:
-            return cls(
-                seed=int(document["seed"]),
-                duration_seconds=float(document["duration_seconds"]),
-                width=int(document.get("width", 0)),
-                height=int(document.get("height", 0)),
-                frame_rate=float(document.get("frame_rate", 0.0)),
-                cuts_seconds=tuple(float(cut) for cut in document["cuts_seconds"]),
+            found = cls(
+                seed=document["seed"],
+                duration_seconds=number(document["duration_seconds"]),
+                width=document.get("width", 0),
+                height=document.get("height", 0),
+                frame_rate=number(document.get("frame_rate", 0.0)),
+                cuts_seconds=listed(document["cuts_seconds"]),
                 fades=tuple(Fade(span_from_json(item), item["kind"]) for item in document.get("fades", ())),
                 events=tuple(Event.from_json(item) for item in document["events"]),
                 questions=tuple(Question.from_json(item) for item in document["questions"]),
             )
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"a damaged truth/1 document: {error!r}") from error
+        return checked(found)
 
 
 def read_truth(path: Path) -> Truth:
