@@ -43,7 +43,9 @@ def list_licences() -> None:
 def weaknesses() -> tuple[list[str], int] | None:
     """Known weaknesses of what is installed, and of how many packages; None where nobody could be asked."""
     if not (TOOLS / "pip_audit").is_dir():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(TOOLS), PIP_AUDIT]
+        # One try: where there is no network, waiting for it five times over tells no more.
+        patience = ["--retries", "1", "--timeout", "10"]
+        command = [sys.executable, "-m", "pip", "install", "--quiet", *patience, "--target", str(TOOLS), PIP_AUDIT]
         if subprocess.run(command, check=False, capture_output=True).returncode:
             return None
     with tempfile.TemporaryDirectory() as folder:
