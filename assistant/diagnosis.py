@@ -32,9 +32,12 @@ _OTHER_KINDS = (
     (b"\xff\xd8\xff", "a still picture"),
     (b"GIF8", "a GIF picture"),
     (b"BM", "a still picture"),
+    (b"II*\0", "a still picture"),
+    (b"MM\0*", "a still picture"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
 )
+_STILL_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
 
 
 def display_name(path: Path) -> str:
@@ -64,8 +67,8 @@ def require_file(path: Path, limits: Limits) -> int:
     if found.st_size == 0:
         raise VideoUnreadable(f"{name} is empty (0 bytes)", "copy or download it again")
     if found.st_size > limits.max_bytes:
-        size, most = _gigabytes(found.st_size), _gigabytes(limits.max_bytes)
-        raise VideoTooLarge(f"{name} is {size}, the limit is {most}", "cut it shorter or raise the limit")
+        size, most = _size(found.st_size), _size(limits.max_bytes)
+        raise VideoTooLarge(f"{name} is {size}, the limit is {most}", "cut it shorter, or save it at a lower quality")
     try:
         with path.open("rb"):
             pass
@@ -89,7 +92,27 @@ def unreadable(path: Path) -> VideoUnreadable:
 
 def undecodable(path: Path, codec: str) -> VideoUnreadable:
     """The error for a container that opens but whose contents no decoder understands."""
-    return VideoUnreadable(f"nothing in {display_name(path)} can be decoded ({codec or 'unknown codec'})", _REENCODE)
+    # The decoders are held to the limit of pixels, and do not tell one refusal from the other.
+    return VideoUnreadable(
+        f"nothing in {display_name(path)} can be decoded ({codec or 'unknown codec'}): it is damaged, of a kind that is"
+        " not known here, or its pictures are too large",
+        "re-encode it to MP4 (H.264 and AAC, 4K or less) and try again",
+    )
+
+
+def too_long(path: Path, seconds: float, limits: Limits) -> VideoTooLarge:
+    """The error for a video that lasts longer than the limit."""
+    most = _length(limits.max_seconds)
+    return VideoTooLarge(f"{display_name(path)} is {_length(seconds)} long, the limit is {most}", "cut it shorter")
+
+
+def too_many_pixels(path: Path, width: int, height: int, limits: Limits) -> VideoTooLarge:
+    """The error for pictures that are larger than the limit."""
+    return VideoTooLarge(
+        f"{display_name(path)} has pictures of {width} x {height} pixels ({width * height / 1e6:.3g} million),"
+        f" the limit is {limits.max_pixels / 1e6:.3g} million",
+        "scale it down to 4K or less",
+    )
 
 
 def encrypted(path: Path) -> VideoUnreadable:
@@ -119,6 +142,8 @@ def _judge(head: bytes, boxes: list[bytes], cut_off: bool) -> tuple[str, str]:
     for start, kind in _OTHER_KINDS:
         if head.startswith(start):
             return f"is {kind}, not a video", "give a video file such as MP4, MKV or WebM"
+    if (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or (head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS):
+        return "is a still picture, not a video", "give a video file such as MP4, MKV or WebM"
     if not head.strip(b"\0"):
         return "contains only zeros", "copy or download it again"
     if b"ftyp" in boxes or b"mdat" in boxes:
@@ -159,5 +184,15 @@ def _reason(error: Exception) -> str:
     return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "not a usable name"
 
 
-def _gigabytes(count: int) -> str:
-    return f"{count / 1024**3:.1f} GB" if count >= 1024**3 else f"{count / 1024**2:.1f} MB"
+def _size(count: int) -> str:
+    for unit, name in ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} bytes"
+
+
+def _length(seconds: float) -> str:
+    for unit, name in ((3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.3g} {name}"
+    return f"{seconds:.3g} second{'' if seconds == 1 else 's'}"

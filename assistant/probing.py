@@ -28,8 +28,8 @@ from assistant.container import (
     require_unlocked,
     sound_streams,
 )
-from assistant.diagnosis import display_name, nothing_inside, require_file, undecodable
-from assistant.errors import Cancelled, VideoTooLarge
+from assistant.diagnosis import nothing_inside, require_file, too_long, too_many_pixels, undecodable
+from assistant.errors import Cancelled
 from assistant.frames import Orientation, display_size, orientation_of
 from assistant.timeline import Video
 
@@ -84,11 +84,7 @@ def probe(path: Path, limits: Limits, cancelled: Callable[[], bool] = never) -> 
     index = picture if picture is not None else sound
     assert index is not None
     if tracks[index].seconds > limits.max_seconds:
-        raise VideoTooLarge(
-            f"{display_name(path)} is {tracks[index].seconds / 3600:.3g} hours long,"
-            f" the limit is {limits.max_seconds / 3600:.3g}",
-            "cut it shorter or raise the limit",
-        )
+        raise too_long(path, tracks[index].seconds, limits)
     with open_guarded(path, limits.max_pixels) as container:
         stream: Any = container.streams[index]
         frame = _first_frame(container, stream)
@@ -134,10 +130,7 @@ def _measure(
         for stream in pictures:
             width, height = stream.codec_context.width, stream.codec_context.height
             if width * height > limits.max_pixels:
-                raise VideoTooLarge(
-                    f"{display_name(path)} has pictures of {width} x {height} pixels, too many to look at",
-                    "scale it down to 4K or less",
-                )
+                raise too_many_pixels(path, width, height, limits)
         tracks = measure_tracks(container, [*pictures, *sounds], lambda: check(cancelled))
         picture = next((s.index for s in pictures if s.index in tracks), None)
         sound = next((s.index for s in sounds if s.index in tracks), None)

@@ -25,8 +25,7 @@ from assistant.container import (
     packets,
     sound_streams,
 )
-from assistant.diagnosis import display_name, undecodable
-from assistant.errors import VideoTooLarge
+from assistant.diagnosis import too_many_pixels, undecodable
 from assistant.frames import FrameConverter
 from assistant.probing import Timing, check, never, probe, sha256_of, timing
 from assistant.sound import MAX_TRACKS, SoundDecoder, SoundSink, SoundSpool
@@ -120,7 +119,7 @@ def read(
                 continue
             for frame in _decoded(packet, damage):
                 if frame.width * frame.height > max_pixels:
-                    raise VideoTooLarge(f"{display_name(path)} has pictures that are too large", "scale it down")
+                    raise too_many_pixels(path, frame.width, frame.height, limits or Limits())
                 picture = reader.see(frame)
                 if picture is not None:
                     yield picture

@@ -169,7 +169,7 @@ def test_an_encrypted_file_says_so(tmp_path):
 def test_limits_name_what_is_too_large(tmp_path):
     path = write(tmp_path / "a.mp4", two_scenes())
     says(path, "the limit is", limits=replace(LIMITS, max_bytes=100), kind=VideoTooLarge)
-    says(path, "hours long, the limit is", limits=replace(LIMITS, max_seconds=1.0), kind=VideoTooLarge)
+    says(path, "seconds long, the limit is 1 second;", limits=replace(LIMITS, max_seconds=1.0), kind=VideoTooLarge)
     says(path, "96 x 64 pixels", limits=replace(LIMITS, max_pixels=1000), kind=VideoTooLarge)
 
 
