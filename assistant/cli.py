@@ -68,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("stopped: run the same command again to go on")
         return Cancelled.exit_code
+    except MemoryError:
+        _say("error: this needs more memory than there is; choose a smaller pack, or a shorter video")
+        return InputUnusable.exit_code
     except BrokenPipeError:
         # The reader of a pipe has gone; nothing is left to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -154,7 +157,11 @@ def _emit(document: dict[str, Any], target: str | None) -> bool:
 
 def _engine(settings: Settings) -> Any:
     from assistant.engine import Assistant
+    from assistant.worker.limits import apply_limits, limits_of
 
+    # One command of one person, who sees it hang and can end it: the kernel's limits are enough, and cost no second
+    # process. What is opened, and how, is guarded as everywhere.
+    apply_limits(limits_of(settings))
     engine = Assistant(settings)
     if settings.pack == "auto":
         _say(engine.pack.notice)

@@ -178,3 +178,19 @@ def test_a_name_that_looks_like_an_option_or_markup_is_only_a_name(tmp_path, lib
     done = run("analyze", odd, "--json", "-", home=library, check=0)
     assert json.loads(done.stdout)["video"]["path"].endswith("'x'.mp4")
     assert not (ROOT / "pwned").exists()
+
+
+def test_a_video_is_opened_under_limits_of_the_kernel_and_want_of_memory_is_one_line(tmp_path):
+    code = (
+        "import resource, sys; from assistant import cli, engine\n"
+        "def hungry(*_, **__):\n"
+        "    print([resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE)])\n"
+        "    print(resource.getrlimit(resource.RLIMIT_FSIZE)[0] > 0)\n"
+        "    raise MemoryError\n"
+        "engine.Assistant.analyze = hungry\n"
+        f"sys.exit(cli.main(['--home', {str(tmp_path)!r}, '--pack', 'demo', 'analyze', {str(SAMPLE)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 3, done.stderr
+    assert done.stdout == "[0, 1024]\nTrue\n"
+    assert done.stderr.strip().splitlines()[-1].startswith("error: this needs more memory")

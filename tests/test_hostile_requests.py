@@ -64,7 +64,13 @@ WRITES = (
     ("DELETE", "/api/why/{sha256}/1"),
     ("POST", "/api/correct/{sha256}/1"),
 )
-READS = ("/api/shelf", "/api/desk/{sha256}", "/api/video/{sha256}", "/api/picture/{sha256}/keyframe-1.jpg")
+READS = (
+    "/api/shelf",
+    "/api/why/{sha256}/1",
+    "/api/desk/{sha256}",
+    "/api/video/{sha256}",
+    "/api/picture/{sha256}/keyframe-1.jpg",
+)
 
 
 @pytest.mark.parametrize("who", FOREIGN)

@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT
 
 from assistant.errors import LibraryUnusable
+from assistant.jobs.rows import JobRows
 from assistant.store import Library, stage_key
 from assistant.store.files import Disk, unseal
 from assistant.timeline import ActionScore, Answer, Provenance, Segment, Shot, Span, Timeline, Video
@@ -79,13 +80,18 @@ class FailingDisk(Disk):
 
 
 def analysis(home: Path, disk: Disk) -> None:
-    """All that one upload, its analysis, a chat about it and a deletion write."""
+    """All that one upload, its job, its analysis, its proxy, a chat about it and a deletion write."""
     with Library(home, disk) as library:
+        rows = JobRows(library)
+        rows.wait_again(["analyze"])
         for number, content in enumerate(CONTENTS):
             path = home / "uploads" / f"upload-{number}.mp4"
             sha256 = hashlib.sha256(content).hexdigest()
             video = Video(str(path), sha256, 2.0, 64, 48, 25.0, False)
+            job = rows.add(path, f"film {number}", "analyze", {}, 32)
+            rows.take(["analyze"])
             library.add_video(path, f"film {number}", video)
+            rows.update(job.id, stage="decode", fraction=0.5)
             key = stage_key(sha256, "sights", "model", "1", {})
             if library.load_stage(key) is None or library.load_arrays(key) is None:
                 library.save_arrays(key, {"vectors": np.full((2, 8), number, np.float32)})
@@ -99,9 +105,25 @@ def analysis(home: Path, disk: Disk) -> None:
             conversation = conversations[0].id if conversations else library.chats.start(sha256)
             if not library.chats.turns(conversation):
                 library.chats.append_turn(conversation, "What?", Answer("What?", "This."))
+            keep_proxy(library, sha256)
+            library.save_document(sha256, "why", "1 moving left", {"text": "because"})
+            library.correct(sha256, segment, "action", "shaking")
+            rows.end(job.id, "done", "", sha256)
+            library.discard_upload(path)
+        library.set_preference("settings", {"pack": "demo"})
         library.save_arrays(stage_key("", "labels", "model", "1", {}), {"matrix": np.eye(4)})
         gone = hashlib.sha256(CONTENTS[1]).hexdigest()
         library.delete_video(gone)
+
+
+def keep_proxy(library: Library, sha256: str) -> None:
+    """As the worker does it: whatever happens, nothing half made is left."""
+    made = library.new_temporary(".mp4")
+    try:
+        made.write_bytes(b"proxy" * 100)
+        library.adopt_file(sha256, "proxy.mp4", made)
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def prepare(home: Path) -> None:
@@ -144,6 +166,10 @@ def state(home: Path) -> dict[str, object]:
                 for entry in library.videos()
                 for conversation in library.chats.conversations(entry.sha256)
             ],
+            "jobs": sorted({(job.name, job.state) for job in JobRows(library).all()}),
+            "why": [library.document(entry.sha256, "why", "1 moving left") for entry in library.videos()],
+            "corrected": [item.label for entry in library.videos() for item in library.corrections(entry.sha256)],
+            "settings": library.preference("settings"),
             "found": len(library.search_all("moving")),
         }
 

@@ -194,7 +194,7 @@ class Library:
         """Where a finished file from `new_temporary` lies now, as this video's file ``name`` (``proxy.mp4``)."""
         target = self._file(sha256, "files", name)
         with reported(self.home), temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
+            self._disk.sync(handle)
         self._place(temporary, sha256, target)
         return target
 

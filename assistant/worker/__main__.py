@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from assistant.config import Settings
-from assistant.worker.limits import WorkerLimits, apply_limits
+from assistant.worker.limits import WorkerLimits, apply_limits, stand_back
 from assistant.worker.loop import Channel, Worker
 from assistant.worker.target import Target
 from assistant.worker.wire import settings_from_json
@@ -34,6 +34,7 @@ def main() -> None:
         return
     limits = WorkerLimits(**first["limits"])
     apply_limits(limits)
+    stand_back()
     settings = settings_from_json(first["settings"])
     Worker(channel, lambda: _load(first["target"])(settings), limits).serve(commands)
 

@@ -56,7 +56,7 @@ def resident_bytes() -> int:
 
 
 def apply_limits(limits: WorkerLimits) -> None:
-    """Let the kernel refuse what a bomb would ask for."""
+    """Let the kernel refuse this process, which decodes strangers' files, what a bomb would ask for."""
     try:
         import resource
     except ImportError:  # not on this system: the parent's watch remains
@@ -70,9 +70,13 @@ def apply_limits(limits: WorkerLimits) -> None:
         _, hard = resource.getrlimit(kind)
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def stand_back() -> None:
+    """End with the parent, and let people who chat go first."""
     _die_with_parent()
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(5)  # people who chat go first
+        os.nice(5)
 
 
 def _die_with_parent() -> None:
