@@ -26,7 +26,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 
 def stages_of(home: Path) -> dict[str, tuple[int, int]]:
     """Every finished stage, and which file of which moment it is: one that is made again is another."""
-    found = {path.name: path.stat() for path in home.glob("videos/*/stages/*")}
+    files = list(home.glob("videos/*/stages/*"))
+    # What is stored in the middle of a stage is its beginning, and grows.
+    begun = {path.stem for path in files if path.suffix == ".json" and b'"complete":false' in path.read_bytes()}
+    found = {path.name: path.stat() for path in files if path.stem not in begun}
     return {name: (status.st_ino, status.st_mtime_ns) for name, status in found.items()}
 
 
