@@ -204,3 +204,25 @@ def test_a_template_needs_the_place_of_the_label_exactly_once(tmp_path, template
     (tmp_path / "templates.txt").write_text(f"{{}}\n{template}\n")
     with pytest.raises(PromptInvalid, match="line 2"):
         read_templates(tmp_path)
+
+
+def test_a_text_without_its_padding_has_the_vector_that_it_has_with_it(tmp_path):
+    import torch
+
+    describer = OpenClipDescriber(write_checkpoint(tmp_path), "cpu")
+    texts = ["red circle", "a green bar on the left, seen from far away", "x"]
+    tokens = describer._tokenizer(texts)
+    lengths = []
+    describer._model.ln_final.register_forward_hook(lambda module, given, result: lengths.append(result.shape[1]))
+    short = describer.embed_texts(texts)
+    with torch.inference_mode():
+        whole = torch.nn.functional.normalize(describer._model.encode_text(tokens), dim=-1).numpy()
+    assert lengths == [int(tokens.argmax(dim=-1).max()) + 1, 77]
+    np.testing.assert_allclose(short, whole, atol=1e-5)
+
+
+def test_a_text_that_fills_the_context_is_computed_whole(tmp_path):
+    describer = OpenClipDescriber(write_checkpoint(tmp_path), "cpu")
+    (one, other) = describer.embed_texts([" ".join(["word"] * 100), "word"])
+    assert one.shape == other.shape == (32,)
+    assert not np.allclose(one, other)

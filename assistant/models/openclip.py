@@ -89,9 +89,32 @@ class OpenClipDescriber:
             ModelFailed: out of memory.
         """
         return self._embedded(
-            self._model.encode_text(self._tokenizer(list(texts[first : first + _TEXTS_PER_PASS])).to(self.device))
+            self._encode_texts(self._tokenizer(list(texts[first : first + _TEXTS_PER_PASS])).to(self.device))
             for first in range(0, len(texts), _TEXTS_PER_PASS)
         )
+
+    def _encode_texts(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Text features ``[N, D]`` of tokens ``[N, context]``, without computing the padding where that is sure.
+
+        In CLIP's own text tower no token sees what comes after it, and the text's vector is taken at its last token:
+        a label of eight tokens need not be computed as one of 77.
+        """
+        import torch
+        from open_clip import CLIP
+
+        model = self._model
+        longest = int(tokens.argmax(dim=-1).max()) + 1  # the mark of the end has the largest number of all
+        causal = isinstance(model, CLIP) and model.attn_mask is not None and model.text_pool_type == "argmax"
+        if not causal or longest == tokens.shape[-1]:
+            features: torch.Tensor = model.encode_text(tokens)
+            return features
+        short = {
+            "positional_embedding": model.positional_embedding[:longest],
+            "attn_mask": model.attn_mask[:longest, :longest],
+        }
+        found = torch.func.functional_call(model, short, kwargs={"image": None, "text": tokens[:, :longest]})
+        text: torch.Tensor = found["text_features"] if isinstance(found, dict) else found[1]
+        return text
 
     @property
     def _dtype(self) -> torch.dtype:
