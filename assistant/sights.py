@@ -116,7 +116,7 @@ def save_sights(library: Library, key: str, sights: Sights, *, complete: bool = 
 def load_sights(library: Library, key: str) -> Sights | None:
     """The stored stage, or None where it is not there, not complete or damaged."""
     document = library.load_stage(key)
-    return _sights(library, key, document) if document is not None and document["complete"] else None
+    return _sights(library, key, document) if document is not None and document.get("complete", True) else None
 
 
 def _load_beginning(library: Library, key: str) -> tuple[Sight, ...]:

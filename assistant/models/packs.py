@@ -169,6 +169,7 @@ class Models:
         import torch
 
         gc.collect()
+        devices.give_memory_back()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
