@@ -1,7 +1,8 @@
 """Which frames of a window the describer looks at: those between which the recogniser's features change.
 
 V-JEPA 2 has read the window's frames before CLIP does. How far its features move from one pair of frames to the next
-says where something happens, and there CLIP looks; how much of the picture changes says how often.
+says where something happens, and there CLIP looks, where little of the picture changes and a look or two will do. Where
+much changes it looks as often as the settings say, spread evenly.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Share of the picture's blocks that change within a window -> looks that are enough.
-FEW_LOOKS = ((0.0, 1), (0.5, 2))
+FEW_LOOKS = ((0.0, 1), (0.05, 2))
 EVEN_SHARE = 0.5  # of the looks is spread evenly whatever the features say
 
 

@@ -156,12 +156,12 @@ class Watchers:
 
 @dataclass(frozen=True)
 class _Found:
-    """What the models said of a window that was not like any before; ``key``: which of its candidates shows it best."""
+    """What the models said of a window that was not like any before; its best picture, in seconds from its start."""
 
     scores: NDArray[np.float32] | None
     embedding: NDArray[np.float32] | None
     looks: NDArray[np.float32] | None
-    key: int
+    key_seconds: float
 
 
 def watch(
@@ -181,13 +181,14 @@ def watch(
         new = [window for window in batch if window.same_as is None]
         # A batch of which a part is known is asked about as a whole: its digits belong together.
         if all(_is_known(window, known) for window in batch):
-            found.update((window.index, _from(window, known, watchers)) for window in new)
+            found.update((window.index, _from(known[window.index])) for window in new)
         else:
             found.update(_look_at(new, watchers))
         for window in batch:
             own = found[window.index if window.same_as is None else window.same_as]
             shown = _candidates(window, watchers)
-            _keep_pictures(window, shown.frames[own.key], keep_picture)
+            key = int(np.argmin(np.abs(shown.pts_seconds - (window.span.start_seconds + own.key_seconds))))
+            _keep_pictures(window, shown.frames[key], keep_picture)
             yield (
                 window,
                 Sight(
@@ -195,7 +196,7 @@ def watch(
                     own.scores,
                     own.embedding,
                     own.looks,
-                    float(shown.pts_seconds[own.key]),
+                    float(shown.pts_seconds[key]),
                     tuple(round(float(t), 4) for t in window.clips[0].pts_seconds),
                     window.out_of_protocol,
                     window.same_as,
@@ -221,27 +222,30 @@ def _look_at(windows: Sequence[Window], watchers: Watchers) -> Iterator[tuple[in
         frames = [shown.frames[indices] for shown, indices in zip(candidates, chosen, strict=True)]
         vectors = watchers.describer.embed_frames(np.concatenate(frames))
         looks = np.split(vectors, np.cumsum([len(part) for part in frames])[:-1])
-    for window, recognition, vectors_of, indices in zip(windows, recognitions, looks, chosen, strict=True):
+    for index, window in enumerate(windows):
+        recognition, vectors_of = recognitions[index], looks[index]
         scores = recognition.probabilities if recognition else None
         embedding = recognition.embedding if recognition else None
-        yield window.index, _Found(scores, embedding, vectors_of, indices[_keyframe(vectors_of, len(indices))])
+        key = chosen[index][_keyframe(vectors_of, len(chosen[index]))]
+        seconds = float(candidates[index].pts_seconds[key]) - window.span.start_seconds
+        yield window.index, _Found(scores, embedding, vectors_of, seconds)
 
 
 def _is_known(window: Window, known: Sequence[Sight]) -> bool:
     return window.index < len(known) and known[window.index].span == window.span
 
 
-def _from(window: Window, known: Sequence[Sight], watchers: Watchers) -> _Found:
+def _from(sight: Sight) -> _Found:
     """What an earlier analysis found in this window."""
-    sight = known[window.index]
     assert sight.keyframe_seconds is not None
-    key = int(np.argmin(np.abs(_candidates(window, watchers).pts_seconds - sight.keyframe_seconds)))
-    return _Found(sight.action_scores, sight.action_embedding, sight.look_embeddings, key)
+    seconds = sight.keyframe_seconds - sight.span.start_seconds
+    return _Found(sight.action_scores, sight.action_embedding, sight.look_embeddings, seconds)
 
 
 def _candidates(window: Window, watchers: Watchers) -> Clip:
-    """The frames of which the describer sees some: those that the recogniser has seen, where it can choose."""
-    if not watchers.save_work or watchers.recognizer is None:
+    """The frames of which the describer sees some: those that the recogniser has seen, where few of them will do."""
+    most = len(window.looks.frames)
+    if watchers.recognizer is None or not watchers.save_work or looks_wanted(window.changed_share, most) == most:
         return window.looks
     if len(window.clips) == 1:
         return window.clips[0]
@@ -254,13 +258,14 @@ def _candidates(window: Window, watchers: Watchers) -> Clip:
 def _chosen(window: Window, frames: int, recognition: Recognition | None, watchers: Watchers) -> list[int]:
     """The indices of the candidates that the describer sees."""
     most = len(window.looks.frames)
-    if not watchers.save_work:
+    count = looks_wanted(window.changed_share, most) if watchers.save_work else most
+    if count == most:
         return list(range(most))
     changes = np.zeros(0, np.float32)
     if recognition is not None and recognition.changes is not None:
         # Nothing is known of what lies between two clips, so no step leads from one to the next.
         changes = np.pad(recognition.changes, ((0, 0), (0, 1))).ravel()[:-1]
-    return informative(changes, frames, looks_wanted(window.changed_share, most))
+    return informative(changes, frames, count)
 
 
 def _keyframe(looks: NDArray[np.float32] | None, count: int) -> int:

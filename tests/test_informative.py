@@ -40,6 +40,6 @@ def test_indices_stay_inside_the_clip_for_any_change():
 
 def test_what_stays_still_is_looked_at_once_and_what_changes_everywhere_as_often_as_allowed():
     assert looks_wanted(0.0, 4) == 1
-    assert looks_wanted(0.1, 4) == 2
+    assert looks_wanted(0.04, 4) == 2
     assert looks_wanted(1.0, 4) == 4
     assert looks_wanted(1.0, 1) == 1

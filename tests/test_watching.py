@@ -198,3 +198,50 @@ def test_an_error_in_decoding_comes_after_what_was_decoded_before_it():
     assert next(found) == [1]
     with pytest.raises(OSError, match="gone"):
         next(found)
+
+
+class Spotter(CountingDescriber):
+    """Remembers where in the picture the white thing was in each frame it saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.places = []
+
+    def embed_frames(self, frames):
+        self.places += [int(np.flatnonzero((frame[104] == 255).all(axis=1))[0]) for frame in frames]
+        return super().embed_frames(frames)
+
+
+class Feature(CountingRecognizer):
+    """Its features change in one place of a clip."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def _one(self, clip):
+        found = super()._one(clip)
+        changes = np.zeros((1, SPEC.num_frames // 2 - 1), np.float32)
+        changes[0, self.step] = 1.0
+        return Recognition(found.probabilities, found.logits, found.embedding, changes)
+
+
+def test_where_little_changes_the_describer_looks_where_the_features_change():
+    stream = [picture(i, 1, place=50 + i) for i in range(24)]
+    early, late = Spotter(), Spotter()
+    seen(stream, recognizer=Feature(0), describer=early)
+    seen(stream, recognizer=Feature(-1), describer=late)
+    assert len(early.places) == len(late.places) == 2
+    assert sum(early.places) < sum(late.places)
+
+
+def test_where_much_changes_the_describer_sees_the_same_frames_as_without_saving():
+    still = picture(0, 1).frame
+    stream = [
+        Picture(i / RATE, np.ascontiguousarray(moved[::6, ::5][:36]), moved)
+        for i, moved in enumerate(np.roll(still, 2 * i, axis=1) for i in range(24))
+    ]
+    (saved,) = seen(stream, True, CountingRecognizer(), CountingDescriber())
+    (whole,) = seen(stream, False, CountingRecognizer(), CountingDescriber())
+    assert saved.keyframe_seconds == whole.keyframe_seconds
+    np.testing.assert_array_equal(saved.look_embeddings, whole.look_embeddings)
