@@ -154,6 +154,11 @@ def _question(question: str, more: Evidence | None, note: str) -> str:
     return prompting.fill("answer", more=added, note=note, question=plain(question))
 
 
+def note_on(question: str, timeline: Timeline) -> str:
+    """The line that a prompt puts before this question, the first of a conversation; "" where it needs none."""
+    return _note(_understood([question], timeline, ())[0], timeline)
+
+
 def _note(asked: Asked, timeline: Timeline) -> str:
     """What our code knows of the places that the question means, since the evidence holds no times."""
     if not asked.windows and not asked.place_ids and not asked.place_missing:

@@ -25,6 +25,7 @@ TRAINERS: dict[str, tuple[str, str]] = {
     "actions": ("assistant.training.actions:train_actions", "actions"),
     "descriptions": ("assistant.training.descriptions:train_descriptions", "descriptions"),
     "speech": ("assistant.training.speech:train_speech", "speech/model.pt"),
+    "language": ("assistant.training.language:train_language", "language"),
 }
 
 

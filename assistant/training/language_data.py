@@ -1,0 +1,246 @@
+"""Batches of conversations for the language model, made from seeds while it learns."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assistant import prompting
+from assistant.conversation import Turned, build_prompt
+from assistant.models.seams import GenerationOptions, Message
+from assistant.retrieval import render_segment
+from assistant.timeline import Timeline
+from assistant.training.language_model import CONTEXT_TOKENS, Batch
+from assistant.training.language_tasks import MAKERS, NOT_FOUND, Asker, Task, follow_up, summed_up
+from assistant.training.language_world import draw_timeline, injection, odd_sentence, rows_of, runs_of
+
+PREFIXES, ROWS, ROW_TOKENS = 4, 3, 192
+EVIDENCE_TOKENS, ANSWER_TOKENS = 3000, 400
+_OTHER_REFUSAL = "Not in this video: nothing that was seen matches it."
+_FOLLOWED, _SUMMARISED = 0.12, 0.03
+# How often each kind is asked, against 1 for the others: what is hard, and what is asked most.
+WEIGHTS = {
+    **dict.fromkeys(("count_thing", "count_action", "after", "before", "order", "at", "said_while"), 1.6),
+    **dict.fromkeys(("count_camera", "colours", "shapes", "said_all", "camera_all", "code", "numbers", "day"), 0.6),
+    **dict.fromkeys(("first_look", "last_look", "which_first", "compare", "why", "premise", "said_last"), 0.7),
+}
+
+
+class CountingModel:
+    """Just enough of a chat model for `build_prompt`: it counts tokens and never speaks."""
+
+    name = "language"
+    context_tokens = CONTEXT_TOKENS
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self._counts: dict[str, int] = {}
+
+    def count_tokens(self, text: str) -> int:
+        if text not in self._counts:
+            if len(self._counts) > 5000:
+                self._counts.clear()
+            self._counts[text] = len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return self._counts[text]
+
+    def stream(self, messages: Sequence[Message], options: GenerationOptions, cancelled: Any = None) -> Iterator[str]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What is sent, the answer to it, and the kind of question it is (``talk`` where several lean on one another)."""
+
+    kind: str
+    messages: tuple[Message, ...]
+    answer: str
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """All behind the system's message."""
+        return tuple(message for message in self.messages if message.role != "system")
+
+
+def draw_task(asker: Asker) -> Task:
+    """A question of a kind that this timeline can be asked."""
+    names = list(MAKERS)
+    weights = [WEIGHTS.get(name, 1.0) for name in names]
+    while True:
+        task = asker.draw(asker.rng.choices(names, weights)[0])
+        if task is not None:
+            return task
+
+
+def draw_conversation(asker: Asker, model: Any, turns: int) -> Conversation:
+    """Up to so many exchanges about one timeline; the prompt is the one that the program itself would send."""
+    tasks = [draw_task(asker)]
+    for _ in range(turns - 1):
+        tasks.append(follow_up(asker, tasks) or draw_task(asker))
+    history = [Turned(task.question, _as_answered(task, asker.rng), task.ids) for task in tasks[:-1]]
+    prompt = build_prompt(
+        tasks[-1].question,
+        asker.timeline,
+        history,
+        model,
+        evidence_tokens=EVIDENCE_TOKENS,
+        answer_tokens=ANSWER_TOKENS,
+    )
+    return Conversation("talk" if turns > 1 else tasks[0].kind, prompt.messages, tasks[-1].answer)
+
+
+def _as_answered(task: Task, rng: random.Random) -> str:
+    """An earlier answer; now and then one that the answerer without a model gave to what could not be found."""
+    if task.answer == NOT_FOUND and rng.random() < 0.2:
+        return _OTHER_REFUSAL
+    return task.answer
+
+
+def draw_summary(rng: random.Random, most_segments: int) -> Conversation:
+    """Notes to be summed up: the lines of a part of a video, or sentences about its parts."""
+    timeline = draw_timeline(rng, min(most_segments, 14))
+    runs = runs_of(rows_of(timeline))
+    if rng.random() < 0.6:
+        notes = [render_segment(segment) for segment in timeline.segments]
+        what = "this part of the video"
+    else:
+        size = rng.randint(2, 5)
+        notes = [summed_up(runs[at : at + size]) for at in range(0, len(runs), size)]
+        runs = [run for at in range(0, len(runs), size) for run in _picked(runs[at : at + size])]
+        what = "the whole video"
+    text = prompting.fill("summarize", evidence="\n".join(notes), what=what)
+    return Conversation("sum up", (Message("user", text),), summed_up(runs))
+
+
+def _picked(runs: Sequence[Any]) -> Sequence[Any]:
+    """The occurrences that `summed_up` tells."""
+    return runs if len(runs) <= 4 else [*runs[:3], runs[-1]]
+
+
+def render(messages: Sequence[Message], *, answer: str | None = None) -> str:
+    """The messages as the chat template writes them."""
+    text = "".join(
+        f"<|{message.role}|>{message.content}{'<|end|>' if message.role == 'assistant' else ''}" for message in messages
+    )
+    return f"{text}<|assistant|>" + (f"{answer}<|end|>" if answer is not None else "")
+
+
+def corpus(seed: int, timelines: int = 600) -> Iterator[str]:
+    """Texts from which the tokenizer learns its words; those of the prompts come with them."""
+    from assistant.training.language_world import COMMON_TEXTS
+
+    yield from COMMON_TEXTS
+    rng = random.Random(f"tokenizer {seed}")
+    for _ in range(timelines):
+        asker = Asker(draw_timeline(rng, 14), rng)
+        yield "\n".join(render_segment(segment) for segment in asker.timeline.segments)
+        for _ in range(12):
+            task = draw_task(asker)
+            yield f"Question: {task.question}"
+            yield task.answer
+        yield odd_sentence(rng)
+        yield injection(rng)
+
+
+class Batches:
+    """The batch of each step, the same for the same seed; to be read by a process of its own.
+
+    Args:
+        held_out: ask with wordings that no training text holds, where a kind has some.
+    """
+
+    def __init__(self, tokenizer: Any, seed: int, steps: int, held_out: bool = False) -> None:
+        self.tokenizer = tokenizer
+        self.model = CountingModel(tokenizer)
+        self.seed = seed
+        self.held_out = held_out
+        self.steps = steps
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        rng = random.Random(f"language {self.seed} {step}")
+        return self.batch(rng, most_segments(step, rng))
+
+    def batch(self, rng: random.Random, most: int) -> Batch:
+        """A batch of timelines with up to about ``most`` segments."""
+        import torch
+
+        groups = [self._group(rng, most) for _ in range(PREFIXES)]
+        width = max(len(prefix) for prefix, _ in groups)
+        shape = (PREFIXES, ROWS, ROW_TOKENS)
+        prefixes = torch.full((PREFIXES, width), self.tokenizer.pad_token_id)
+        rows = torch.full(shape, self.tokenizer.pad_token_id)
+        positions, exchanges = torch.zeros(shape, dtype=torch.int64), torch.full(shape, -1)
+        with_prefix, weights = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape)
+        kinds: list[str] = []
+        for number, (prefix, packed) in enumerate(groups):
+            prefixes[number, : len(prefix)] = torch.tensor(prefix)
+            for row, pieces in enumerate(packed):
+                at = 0
+                for ids, counts, sees, kind in pieces:
+                    here = (number, row, slice(at, at + len(ids)))
+                    rows[here] = torch.tensor(ids)
+                    positions[here] = torch.arange(len(ids)) + (len(prefix) if sees else 0)
+                    exchanges[here] = len(kinds)
+                    kinds.append(kind)
+                    with_prefix[here] = sees
+                    weights[here] = torch.tensor(counts)
+                    at += len(ids)
+        lengths = torch.tensor([len(prefix) for prefix, _ in groups])
+        return Batch(prefixes, lengths, rows, positions, exchanges, with_prefix, weights, tuple(kinds))
+
+    def _group(self, rng: random.Random, most: int) -> tuple[list[int], list[list[Any]]]:
+        """The tokens of one evidence, and rows of exchanges about it as long as they find room."""
+        asker = Asker(draw_timeline(rng, most), rng, self.held_out)
+        rows: list[list[Any]] = [[] for _ in range(ROWS)]
+        free = [ROW_TOKENS] * ROWS
+        prefix: list[int] = []
+        misses = 0
+        while misses < 3:
+            if rng.random() < _SUMMARISED:
+                made, sees = draw_summary(rng, most), False
+            else:
+                turns = rng.choice((2, 2, 3, 4)) if rng.random() < _FOLLOWED else 1
+                made, sees = draw_conversation(asker, self.model, turns), True
+                prefix = prefix or self._ids(f"<|system|>{made.messages[0].content}")
+            ids, counts = self._weighed(made)
+            place = max(range(ROWS), key=lambda row: (free[row] >= len(ids), -free[row]))
+            if free[place] < len(ids):
+                misses += 1
+                continue
+            rows[place].append((ids, counts, sees, made.kind))
+            free[place] -= len(ids)
+        return prefix, rows
+
+    def _weighed(self, made: Conversation) -> tuple[list[int], list[float]]:
+        """The tokens behind the system's message, and how much it counts to foretell the token behind each."""
+        ids: list[int] = []
+        counts: list[float] = []
+        turns = made.turns
+        for message in (*turns, Message("assistant", made.answer)):
+            if message.role == "user":
+                part = self._ids(f"<|user|>{message.content}<|assistant|>")
+                # The first token of an answer decides it: found or not, yes or no.
+                ids, counts = [*ids, *part], [*counts, *([0.0] * (len(part) - 1)), 2.0]
+            else:
+                part = self._ids(f"{message.content}<|end|>")
+                weight = 0.0 if message.content == _OTHER_REFUSAL else 1.0
+                if not weight:
+                    counts[-1] = 0.0
+                ids, counts = [*ids, *part], [*counts, *([weight] * (len(part) - 1)), 0.0]
+        return ids, counts
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def most_segments(step: int, rng: random.Random) -> int:
+    """From a few segments to many: what to look for is learnt where there is little to look through."""
+    if step < 300:
+        return 5
+    if step < 700:
+        return 10
+    return rng.choice((6, 10, 14, 14, 18, 24, 40) if step >= 1400 else (6, 10, 14, 18))
