@@ -41,6 +41,7 @@ def answer(
     model: ChatModel | None = None,
     similarity: Similarity | None = None,
     settings: Settings,
+    second_opinion: bool = False,
     cancelled: Cancelled = never,
 ) -> Iterator[str | Answer]:
     """Pieces of an answer as they come; the last item is the whole, checked `Answer`, which replaces the pieces.
@@ -51,6 +52,8 @@ def answer(
     Args:
         model: None: the extractive answerer alone.
         similarity: text -> similarity of each segment's picture, float32 ``[segments]``.
+        second_opinion: ask the extractive answerer too where the model says that the video does not hold it, and let
+            it speak where it finds what the checks support. For models that overlook more than it misunderstands.
 
     Raises:
         QuestionUnusable: empty or too long.
@@ -87,7 +90,11 @@ def answer(
     logger.info("answered model=%s seconds=%.1f", model.name, time.monotonic() - started)
     stopped = cancelled()
     made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings, similarity)
-    if made is not None:
+    overlooked = made is not None and not made.found and second_opinion and not stopped
+    if made is not None and overlooked and _found_without(question, timeline, history):
+        notice = "The language model did not find it in this video. This answer was put together without it."
+        yield from _without_model(question, timeline, history, (notice,), made.text)
+    elif made is not None:
         notices = ("Stopped before the end.",) if stopped else ()
         yield _noted(made, notices)
     elif stopped:
@@ -118,8 +125,7 @@ def _without_model(
     question: str, timeline: Timeline, history: Sequence[Turn], notices: tuple[str, ...], draft: str = ""
 ) -> Iterator[str | Answer]:
     answerer = ExtractiveAnswerer()
-    exchanges = [Exchange(turn.question, tuple(c.segment_id for c in turn.answer.citations)) for turn in history]
-    reply = answerer.reply(question, timeline, exchanges)
+    reply = answerer.reply(question, timeline, _exchanges(history))
     citations, unresolved = resolve(reply.text, timeline)
     yield reply.text
     yield Answer(
@@ -133,6 +139,17 @@ def _without_model(
         notices=notices,
         draft=clean(draft) if draft else "",
     )
+
+
+def _found_without(question: str, timeline: Timeline, history: Sequence[Turn]) -> bool:
+    """Whether the extractive answerer finds an answer of which every sentence is supported."""
+    reply = ExtractiveAnswerer().reply(question, timeline, _exchanges(history))
+    claims = check(reply.text, timeline)
+    return reply.found and bool(claims) and all(claim.verdict == "supported" for claim in claims)
+
+
+def _exchanges(history: Sequence[Turn]) -> list[Exchange]:
+    return [Exchange(turn.question, tuple(c.segment_id for c in turn.answer.citations)) for turn in history]
 
 
 def _checked(

@@ -119,6 +119,8 @@ class Assistant:
             model=model,
             similarity=self._similarity(timeline) if model is not None else None,
             settings=self.settings,
+            # The setting of a pack is about its own language model, not about one that a person named.
+            second_opinion=self.pack.second_opinion and not self.settings.chat.language_model,
             cancelled=cancelled,
         )
 

@@ -6,12 +6,14 @@ import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Protocol
 
 from assistant.config import AnswererName
 from assistant.errors import Cancelled, InputUnusable
+from assistant.grounding import MARK, resolve, says_not_found
+from assistant.models.extractive import NAME as EXTRACTIVE
 from assistant.models.seams import Cancelled as CancelCheck
 from assistant.models.seams import never
 from assistant.timeline import Answer, Json, Segment, Span, Timeline, Work
@@ -78,13 +80,22 @@ class Matches:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of one question. ``cited`` spans, of which ``cited_rightly`` overlap an event of the question."""
+    """What became of one question. ``cited`` spans, of which ``cited_rightly`` overlap an event of the question.
+
+    ``unchecked`` is the judgement on what the language model said by itself, before anything was withheld or replaced;
+    None where nothing was.
+    """
 
     question: Question
     answer: Answer
     right: bool
     cited: int
     cited_rightly: int
+    unchecked: Judgement | None = None
+
+    @property
+    def first(self) -> Judgement:
+        return self.unchecked or self
 
     @property
     def strictly_right(self) -> bool:
@@ -155,7 +166,10 @@ def measure(
         if cancelled():
             raise Cancelled
         answer = last_answer(assistant.ask(timeline.video.sha256, question.question, answerer=answerer))
-        judgements.append(judge(question, answer, truth))
+        judgement = judge(question, answer, truth)
+        if answer.draft:
+            judgement = replace(judgement, unchecked=judge(question, unchecked(answer, timeline), truth))
+        judgements.append(judgement)
     answered = time.monotonic()
     pairs = [(event, best_segment(timeline, event.span)) for event in truth.events]
     actions = [(event.action, label_of(segment, "action")) for event, segment in pairs]
@@ -187,6 +201,12 @@ def measure(
     )
 
 
+def unchecked(answer: Answer, timeline: Timeline) -> Answer:
+    """The answer as the language model gave it, with every mark that points at a segment, true or not."""
+    citations, _ = resolve(answer.draft, timeline)
+    return replace(answer, text=answer.draft, citations=citations, found=not says_not_found(answer.draft))
+
+
 def report(results: Sequence[Result]) -> Json:
     """The document ``evaluation/1`` of what was counted, pooled over all videos."""
     judgements = [judgement for result in results for judgement in result.judgements]
@@ -215,6 +235,12 @@ def report(results: Sequence[Result]) -> Json:
         "cuts": cuts.true,
         "fades": sum(result.fades for result in results),
         "unanswerable": len(unanswerable),
+        "qa_accuracy_unchecked": _share_of(judgements, lambda judgement: judgement.first.right),
+        "citation_precision_unchecked": _share(
+            sum(j.first.cited_rightly for j in judgements), sum(j.first.cited for j in judgements)
+        ),
+        "false_accept_rate_unchecked": _share_of(unanswerable, lambda judgement: judgement.first.answer.found),
+        "extractive_share": _share_of(judgements, lambda judgement: judgement.answer.model == EXTRACTIVE),
         "analysis_seconds": sum(result.analysis_seconds for result in results),
         "answer_seconds": sum(result.answer_seconds for result in results),
         "saving": {
@@ -237,8 +263,9 @@ def judge(question: Question, answer: Answer, truth: Truth) -> Judgement:
     """Whether the answer has all the words it must and none it must not, and how many of its citations hold."""
     events = [truth.events[index].span for index in question.event_indices]
     holds = [any(points_at(citation.span, event) for event in events) for citation in answer.citations]
-    right = all(has_word(answer.text, word) for word in question.answer_contains) and not any(
-        has_word(answer.text, word) for word in question.answer_excludes
+    text = MARK.sub(" ", answer.text)  # the number of a segment is no count
+    right = all(has_word(text, word) for word in question.answer_contains) and not any(
+        has_word(text, word) for word in question.answer_excludes
     )
     return Judgement(question, answer, right, len(holds), sum(holds))
 

@@ -68,6 +68,7 @@ class Pack:
     Args:
         folder: laid out as docs/packs.md says: a folder for each kind.
         answerer: who answers where the person did not choose.
+        second_opinion: whether the extractive answerer looks too where the language model finds nothing.
         none_below: overrides the recogniser's own "none of my labels" gate.
         note: what the pack is for and what it is not for; shown wherever its results are.
         remedy: what to do when a part is missing.
@@ -81,6 +82,7 @@ class Pack:
     note: str
     remedy: str
     answerer: AnswererName = "llm"
+    second_opinion: bool = False
     none_below: float | None = None
     notice: str = ""
 
@@ -113,6 +115,7 @@ def demo_pack(home: Path, machine: Machine) -> Pack:
         " and their answers about real videos mean nothing",
         remedy="fetch the project's files again, or run python -m assistant train demo",
         answerer="extractive",
+        second_opinion=True,
     )
 
 

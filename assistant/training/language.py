@@ -23,7 +23,7 @@ HELD_OUT_FIRST_SEED = 100_000
 SHARD_SIZE = "14MB"
 # Steady, then down to nothing over the last part: such a training may be lengthened or ended at any time.
 _WARM_UP, _DECAY_SHARE = 60, 0.25
-# Spoken sentences repeat what is seen: foretelling the evidence itself teaches to look things up before any question does.
+# Spoken sentences repeat what is seen: foretelling the evidence teaches to look things up before any question does.
 _EVIDENCE_WEIGHT, _EVIDENCE_STEPS = 0.15, 600
 _REPORT_EVERY = 50
 
@@ -99,7 +99,9 @@ class _Run:
 
         made = Batches(self.tokenizer, self.seed, self.total)
         left = range(self.step, self.total)
-        yield from DataLoader(made, batch_size=None, sampler=left, num_workers=1, prefetch_factor=4, collate_fn=_as_it_is)
+        yield from DataLoader(
+            made, batch_size=None, sampler=left, num_workers=1, prefetch_factor=4, collate_fn=_as_it_is
+        )
 
     def state(self) -> dict[str, Any]:
         return {

@@ -11,7 +11,6 @@ from assistant import prompting
 from assistant.conversation import Turned, build_prompt
 from assistant.models.seams import GenerationOptions, Message
 from assistant.retrieval import render_segment
-from assistant.timeline import Timeline
 from assistant.training.language_model import CONTEXT_TOKENS, Batch
 from assistant.training.language_tasks import MAKERS, NOT_FOUND, Asker, Task, follow_up, summed_up
 from assistant.training.language_world import draw_timeline, injection, odd_sentence, rows_of, runs_of

@@ -1,4 +1,4 @@
-"""The demo pack's language model: its tokenizer, its architecture, and how one evidence serves many questions at once."""
+"""The demo pack's language model: its tokenizer, its architecture, and how one evidence serves many questions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,11 @@ def new_tokenizer(texts: Iterable[str]) -> Any:
     bpe.train_from_iterator(texts, trainer)
     bpe.add_tokens([AddedToken(text, normalized=False) for text in whole])
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bpe, eos_token=END, pad_token=PAD, model_max_length=CONTEXT_TOKENS, clean_up_tokenization_spaces=False
+        tokenizer_object=bpe,
+        eos_token=END,
+        pad_token=PAD,
+        model_max_length=CONTEXT_TOKENS,
+        clean_up_tokenization_spaces=False,
     )
     tokenizer.chat_template = TEMPLATE
     return tokenizer
@@ -133,7 +137,7 @@ def hidden_states(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]
     x = body.embed_tokens(torch.cat([batch.prefixes, batch.rows.flatten(1)], dim=1))
     along = torch.arange(width).expand(count, width)
     cos, sin = body.rotary_emb(x, torch.cat([along, batch.positions.flatten(1)], dim=1))
-    seen = _who_sees_whom(batch)
+    mask = _who_sees_whom(batch)
     for layer in body.layers:
         attention = layer.self_attn
         normed = layer.input_layernorm(x)
@@ -143,7 +147,7 @@ def hidden_states(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]
         value = attention.v_proj(normed).view(heads).transpose(1, 2)
         query, key = apply_rotary_pos_emb(query, key, cos, sin)
         key, value = (part.repeat_interleave(attention.num_key_value_groups, dim=1) for part in (key, value))
-        mixed = _attend(query.to(value.dtype), key.to(value.dtype), value, seen, width, rows)
+        mixed = _attend(query.to(value.dtype), key.to(value.dtype), value, mask, width, rows)
         x = x + attention.o_proj(mixed.transpose(1, 2).flatten(2))
         x = x + layer.mlp(layer.post_attention_layernorm(x))
     x = body.norm(x)
@@ -151,7 +155,7 @@ def hidden_states(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]
 
 
 def _who_sees_whom(batch: Batch) -> torch.Tensor:
-    """bool ``[B * N, 1, R, P + R]``: what each token of a row may look at."""
+    """float32 ``[B * N, 1, R, P + R]``, to be added to scores: 0 where a token of a row may look, else very low."""
     import torch
 
     count, width = batch.prefixes.shape
@@ -160,19 +164,18 @@ def _who_sees_whom(batch: Batch) -> torch.Tensor:
     evidence = batch.with_prefix[..., None] & there[:, None, None, :]
     same = batch.exchanges[..., :, None] == batch.exchanges[..., None, :]
     own = same & torch.ones(length, length, dtype=torch.bool).tril()
-    return torch.cat([evidence, own], dim=-1).view(count * rows, 1, length, width + length)
+    seen = torch.cat([evidence, own], dim=-1).view(count * rows, 1, length, width + length)
+    return torch.zeros(seen.shape).masked_fill(~seen, -1e9)
 
 
 def _attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, seen: torch.Tensor, width: int, rows: int
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, width: int, rows: int
 ) -> torch.Tensor:
     """Attention of prefixes among themselves and of rows to their prefix and themselves, ``[B, H, P + N * R, d]``."""
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 
-    first = scaled_dot_product_attention(
-        query[:, :, :width], key[:, :, :width], value[:, :, :width], is_causal=True
-    )
+    first = scaled_dot_product_attention(query[:, :, :width], key[:, :, :width], value[:, :, :width], is_causal=True)
 
     def in_rows(part: torch.Tensor) -> torch.Tensor:
         return part[:, :, width:].unflatten(2, (rows, -1)).transpose(1, 2).flatten(0, 1)
@@ -181,5 +184,7 @@ def _attend(
         prefix = part[:, None, :, :width].expand(-1, rows, -1, -1, -1).flatten(0, 1)
         return torch.cat([prefix, in_rows(part)], dim=2)
 
-    mixed = scaled_dot_product_attention(in_rows(query), with_prefix(key), with_prefix(value), attn_mask=seen)
+    # On a CPU in bfloat16 the plain products take two thirds of the time of the fused attention with a mask.
+    scores = in_rows(query) @ with_prefix(key).transpose(-1, -2) * query.shape[-1] ** -0.5 + mask.to(query.dtype)
+    mixed = scores.softmax(-1, dtype=query.dtype) @ with_prefix(value)
     return torch.cat([first, mixed.unflatten(0, (-1, rows)).transpose(1, 2).flatten(2, 3)], dim=2)

@@ -25,11 +25,34 @@ NOT_FOUND = "Not in this video."
 WHY = "\u201cWhy\u201d beside the segment measures what carried it"
 _FOREIGN = (
     *("dog", "cat", "car", "person", "tree", "house", "ball", "boat", "bird", "bicycle", "man", "woman", "child"),
-    *("kitchen", "guitar", "table", "train", "horse", "river", "phone", "book", "pink circle", "red hexagon", "blue cat"),
+    *(
+        "kitchen",
+        "guitar",
+        "table",
+        "train",
+        "horse",
+        "river",
+        "phone",
+        "book",
+        "pink circle",
+        "red hexagon",
+        "blue cat",
+    ),
     *("green cube", "red arrow", "brown star", "grey square", "heart", "cross", "black dog", "white horse"),
 )
-_TOPICS = ("the weather", "money", "the dog", "dinner", "the price", "football", "the music", "the end", "summer", "you")
-_YES_NO = re.compile(r"^(?:does|do|is|did|can i|can you see|did you see|are)\b", re.IGNORECASE)
+_TOPICS = (
+    "the weather",
+    "money",
+    "the dog",
+    "dinner",
+    "the price",
+    "football",
+    "the music",
+    "the end",
+    "summer",
+    "you",
+)
+_YES_NO = re.compile(r"^(?:does|do|is|did|was|can i|can you see|did you see|are)\b", re.IGNORECASE)
 _LISTED, _TOLD = 4, 4
 
 
@@ -118,11 +141,7 @@ class Asker:
     def find(self, thing: str = "", action: str = "") -> list[Run]:
         """The occurrences of a thing ("red circle", "circle", "red thing") that does an action, each where named."""
         wanted = set(thing.split()) - {"thing", "object"}
-        return [
-            run
-            for run in self.plain
-            if wanted <= set(run.look.split()) and (not action or run.action == action)
-        ]
+        return [run for run in self.plain if wanted <= set(run.look.split()) and (not action or run.action == action)]
 
     def after(self, run: Run, step: int) -> Run | None:
         place = self.runs.index(run) + step
@@ -363,10 +382,7 @@ def _heard(kind: str, holds: Callable[[str], bool]) -> Maker:
 
 def _when_said(asker: Asker) -> Made:
     days = [day for row in asker.rows for day in DAYS if day in row.words.split()]
-    if days and asker.rng.random() < 0.7:
-        topic = asker.rng.choice(days)
-    else:
-        topic = asker.rng.choice((*DAYS, *_TOPICS))
+    topic = asker.rng.choice(days if days and asker.rng.random() < 0.7 else (*DAYS, *_TOPICS))
     shown = topic.capitalize() if topic in DAYS else topic
     return asker.word("when_said", word=shown), _said(_naming(asker, topic.split()))
 
@@ -405,7 +421,7 @@ def _why(asker: Asker) -> Made:
 def _premise(asker: Asker) -> Made:
     thing, action = asker.pair(0.5)
     verb = asker.verb(action)
-    question = asker.word("premise", thing=thing, third=verb.third)
+    question = asker.word("premise", thing=thing, third=verb.third, gerund=verb.gerund)
     runs = asker.find(thing, action)
     if runs and "after it" in question:
         runs = [run for run in asker.find(thing) if run.ids[0] > runs[0].ids[-1]][:1]

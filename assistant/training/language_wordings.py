@@ -105,6 +105,7 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "In how many scenes does something {base}?",
         "Count (the times|how often|how many times) something {third}.",
         "How (many times|often) (can I|do we) see something {gerund}?",
+        "How (many times|often) does one of the (objects|things) {base}?",
     ),
     "count_camera": (
         "How many times does the camera {base}?",
@@ -112,6 +113,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "How (many times|often) is the camera {gerund}?",
         "In how many scenes does the camera {base}?",
         "Count (the times|how often|how many times) the camera {third}.",
+        "(Tell me|Say) (how often|how many times) the camera {third}.",
+        "How many scenes (are there|do we see) in which the camera {third}?",
+        "How (many times|often) did the camera {base}?",
+        "(Number of times|How many times) the camera {third}?",
+        "(And|) how (many times|often) does the camera {base}?",
     ),
     "count_thing": (
         "In how many scenes is there (a|an) {thing}?",
@@ -140,6 +146,7 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "What does the video show before the {thing} {third}?",
         "The {thing} {third}: what (comes|happens|was) before that?",
         "What happened before the {thing} {third}?",
+        "What (happens|is shown) (shortly|immediately) before the {thing} {third}?",
     ),
     "order": (
         "Does the {thing} {base} before the {other} {third2}?",
@@ -148,6 +155,14 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Is the {thing} {gerund} after the {other} is {gerund2}?",
         "Is it before the {other} {third2} that the {thing} {third}?",
         "Is it after the {other} {third2} that the {thing} {third}?",
+        "(Tell me|Say) whether the {thing} {third} before the {other} {third2}.",
+        "(Tell me|Say) whether the {thing} {third} after the {other} {third2}.",
+        "(Did|Does) the {thing} already {base} before the {other} {third2}?",
+        "(Did|Does) the {thing} {base} only after the {other} {third2}?",
+        "Do we see the {thing} {gerund} before the {other} {third2}?",
+        "Do we see the {thing} {gerund} after the {other} {third2}?",
+        "Is the {thing} (already|ever) {gerund} before the {other} {third2}?",
+        "Is the {thing} (still|only) {gerund} after the {other} {third2}?",
     ),
     "which_first": (
         "(Which|What) (comes|happens|is) first: the {thing} or the {other}?",
@@ -155,6 +170,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Which|What) is seen (first|earlier), the {thing} or the {other}?",
         "In which order do the {thing} and the {other} (appear|come)?",
         "Put the {thing} and the {other} in order.",
+        "(Tell me|Say) which comes first, the {thing} or the {other}.",
+        "Is the {thing} or the {other} (first|earlier)?",
+        "What is the order of the {thing} and the {other}?",
+        "Who is (first|earlier): the {thing} or the {other}?",
     ),
     "compare": (
         "Compare the {thing} (and|with) the {other}.",
@@ -162,6 +181,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "How (does|is) the {thing} (differ|different) from the {other}?",
         "What do the {thing} and the {other} do?",
         "How do the {thing} and the {other} differ?",
+        "(Tell me|Say|Describe) (the difference between|what is different about) the {thing} and the {other}.",
+        "What (sets the {thing} apart from|distinguishes the {thing} from) the {other}?",
+        "The {thing} (and|versus) the {other}: what do they do?",
+        "In what (way|respect) do the {thing} and the {other} differ?",
     ),
     "said_at": (
         "What is said at {time}?",
@@ -169,6 +192,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Which|What) words are (said|spoken|heard) at {time}?",
         "What (can be heard|do we hear) at {time}?",
         "What is said in segment {segment}?",
+        "(Tell me|Repeat|Quote) what is said at {time}.",
+        "What do they say (at|around) {time}?",
+        "Is anything said at {time}?",
+        "What is (told|heard|spoken) at {time}?",
+        "(Repeat|Quote) the words of segment {segment}.",
     ),
     "said_while": (
         "What is said (while|when|as) the {thing} {third}?",
@@ -186,6 +214,8 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Which|What) sentence is (said|spoken|heard) first?",
         "What does the (narrator|speaker|voice) say first?",
         "How does the (narrator|speaker) begin?",
+        "(Tell me|Repeat|Quote) the first (sentence|words).",
+        "What (do they say|is spoken) first?",
     ),
     "said_last": (
         "What is the last thing that is said?",
@@ -194,6 +224,8 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Which|What) sentence is (said|spoken|heard) last?",
         "What does the (narrator|speaker|voice) say last?",
         "How does the (narrator|speaker) end?",
+        "(Tell me|Repeat|Quote) the last (sentence|words).",
+        "What (do they say|is spoken) last?",
     ),
     "said_about": (
         "What is said about the {thing}?",
@@ -227,6 +259,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Tell|Give) me the code.",
         "What does the (narrator|speaker|voice) say the code is?",
         "What code do we hear?",
+        "(Which|What) is the code (that is said|we hear|in the video)?",
+        "(Say|Repeat|Quote) the code.",
+        "Is there a code?",
+        "Is a code (said|named|read out|mentioned)?",
     ),
     "numbers": (
         "Which numbers are (counted|said|heard|read out)?",
@@ -254,6 +290,9 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Of (what|which) colour is the {shape} that {third}?",
         "(Tell me|Name) the colour of the {shape} that {third}.",
         "What is the colour of the {shape} that (is {gerund}|{third})?",
+        "(What|Which) colour has the {shape} that (is {gerund}|{third})?",
+        "(Tell me|Say) (what|which) colour the {shape} is that {third}.",
+        "The {gerund} {shape} has (which|what) colour?",
     ),
     "colour_shape": (
         "What colour is the {shape}?",
@@ -262,6 +301,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Of (what|which) colour is the {shape}?",
         "What is the colour of the {shape}?",
         "(Tell me|Name) the colour of the {shape}.",
+        "(What|Which) colour has the {shape}?",
+        "(Tell me|Say) (what|which) colour the {shape} is.",
+        "(Which|What) colours do the {shape}s have?",
+        "In (what|which) colour is the {shape} shown?",
+        "The {shape} has (which|what) colour?",
     ),
     "shape": (
         "What is the shape of the {color} thing that {third}?",
@@ -271,6 +315,8 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Tell me|Name) the shape of the {color} (object|thing) that {third}.",
         "Which shape is the {color} (object|thing) that is {gerund}?",
         "Of (what|which) shape is the {color} thing that {third}?",
+        "(What|Which) shape is (it that is {color} and {third}|the {gerund} {color} thing)?",
+        "(Tell me|Say) (what|which) shape the {color} thing has that {third}.",
     ),
     "which": (
         "What is {gerund}?",
@@ -293,6 +339,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Does|Did) (a|the) {thing} {base}?",
         "Is there a scene (where|in which) the {thing} {third}?",
         "Does the {thing} ever {base}?",
+        "(Is|Was) there a moment when the {thing} {third}?",
+        "(Do we|Do I) ever see the {thing} {gerund}?",
+        "Do you (see|find) a {thing} that {third}?",
+        "(Is it so|Is it right) that the {thing} {third}?",
     ),
     "why": (
         "Why does the {thing} {base}?",
@@ -301,11 +351,24 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "How do you know that the {thing} {third}?",
         "What makes you say that the {thing} {third}?",
         "Are you sure that the {thing} {third}?",
+        "(Why did|For what reason does) the {thing} {base}?",
+        "What is the (cause|evidence) that the {thing} {third}?",
+        "(Explain|Tell me|Say) why the {thing} {third}.",
+        "(How sure|How certain) are you that the {thing} {third}?",
+        "What (shows|proves|tells you) that the {thing} {third}?",
+        "What makes the {thing} {base}?",
     ),
     "premise": (
         "What does the {thing} do after it {third}?",
         "What happens while the {thing} {third}?",
         "What (can be seen|is shown) while the {thing} {third}?",
+        "What (else happens|is there to see|is on screen) (while|when) the {thing} {third}?",
+        "What (happens|goes on|is going on) (when|as) the {thing} {third}?",
+        "What else does the {thing} do after it {third}?",
+        "What is the {thing} doing after it {third}?",
+        "(Which|What) scene is it (in which|where) the {thing} {third}?",
+        "(Tell me|Describe) what happens while the {thing} {third}.",
+        "What (do we see|can we see) while the {thing} is {gerund}?",
     ),
     "at": (
         "What happens at {time}?",
@@ -324,6 +387,9 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "How does the camera move when the {thing} is on screen?",
         "What does the camera do (when|while) the {thing} is (seen|visible|on screen|shown)?",
         "How does the camera move while we see the {thing}?",
+        "(Say|Describe) what the camera does (while|when) the {thing} is shown.",
+        "(Which|What) movement does the camera make (while|when) the {thing} is shown?",
+        "What is the camera doing (while|when) we see the {thing}?",
     ),
     "camera_seen": (
         "What can be seen while the camera {third}?",
@@ -331,6 +397,8 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "What (do we see|is shown|is visible) (while|when) the camera {third}?",
         "What is the camera {gerund} over?",
         "(What|Which thing) is on screen when the camera {third}?",
+        "(Tell me|Say) what is shown while the camera {third}.",
+        "Over (what|which object) is the camera {gerund}?",
     ),
     "camera_all": (
         "What does the camera do?",
@@ -338,6 +406,12 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Does the camera move?",
         "Which movements does the camera make?",
         "(Tell me|Say|Describe) what the camera does.",
+        "(Which|What) (movement|motion|action) (of|by) the camera is there?",
+        "What is the camera doing?",
+        "Is the camera moved?",
+        "(List|Name) (the|all) movements of the camera.",
+        "How is the camera moved?",
+        "Is there any movement of the camera?",
     ),
     "modality": (
         "Is {topic} something that is said or seen?",
@@ -345,18 +419,28 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Is {topic} something that is seen or said?",
         "Is {topic} (said or seen|seen or said|shown or only mentioned)?",
         "Do we see {topic}, or do we only hear of it?",
+        "Is {topic} (mentioned or shown|heard or seen|visible or only spoken of)?",
+        "(Can we|Do we) see {topic}, or is it only (said|mentioned)?",
+        "(Tell me|Say) whether {topic} is seen or said.",
+        "Do the (words|pictures) hold {topic}?",
+        "Can {topic} be (seen|heard)?",
+        "Is {topic} in the words or in the pictures?",
     ),
     "colours": (
         "Which colours (are there|occur|can be seen|are shown|do the objects have)?",
         "What colours (are there|do we see|occur|can be seen)?",
         "(List|Name) (the|all) colours.",
         "How many (different|) colours are there?",
+        "(Tell me|Say) (which|what) colours (there are|occur).",
+        "In which colours are the objects?",
     ),
     "shapes": (
         "Which shapes (are there|occur|can be seen|are shown|do the objects have)?",
         "What shapes (are there|do we see|occur|can be seen)?",
         "(List|Name) (the|all) shapes.",
         "How many (different|) shapes are there?",
+        "(Tell me|Say) (which|what) shapes (there are|occur).",
+        "Of which shapes are the objects?",
     ),
     "summary": (
         "What happens (in the video|in it|here|in this video|in this clip)?",
@@ -400,24 +484,80 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "What happens (before that|before it|just before)?",
         "What (comes|came|was) before (that|it)?",
         "And what happens before that?",
+        "And what (was|came|happened) before that?",
+        "What (happens|is going on|was) (right before|shortly before) that?",
     ),
-    "its_colour": ("What colour is it?", "(And|) (which|what) colour does it have?", "What color is it?"),
-    "its_shape": ("What shape is it?", "(And|) (which|what) shape does it have?", "And its shape?"),
+    "its_colour": (
+        "What colour is it?",
+        "(And|) (which|what) colour does it have?",
+        "What color is it?",
+        "(And|) its colour?",
+        "Of what colour is it?",
+        "(Tell me|Say) its colour.",
+        "(And|) what colour is that?",
+    ),
+    "its_shape": (
+        "What shape is it?",
+        "(And|) (which|what) shape does it have?",
+        "And its shape?",
+        "Of (what|which) shape is it?",
+        "(Tell me|Say) its shape.",
+        "(And|) what shape is that?",
+        "What form does it have?",
+    ),
     "its_action": (
         "What does it do?",
         "And what does it do?",
         "How does it move?",
         "What is it doing?",
         "And its movement?",
+        "What (happens to|is done by) it?",
+        "(Tell me|Say) what it does.",
+        "And what is it (doing|up to)?",
+        "How is it moving?",
+        "And what happens to it?",
     ),
     "its_words": (
         "What is said (there|then|at that moment|meanwhile|while that happens)?",
         "And what is said (there|then|meanwhile)?",
         "Is anything said (there|then)?",
+        "And the words?",
+        "What (do they say|do we hear) (there|then|meanwhile)?",
+        "What does the narrator say (there|then)?",
     ),
-    "its_time": ("When?", "When is that?", "And when?", "Where is that?", "When does that happen?"),
-    "and_thing": ("And the {thing}?", "What about the {thing}?", "How about the {thing}?", "And what about the {thing}?"),
-    "sure": ("Are you sure?", "Is that (true|right|certain)?", "Really?", "How sure are you?"),
+    "its_time": (
+        "When?",
+        "When is that?",
+        "And when?",
+        "Where is that?",
+        "When does that happen?",
+        "(And|) (at|) what time?",
+        "In which scene?",
+        "And where?",
+        "Show me that.",
+        "(And|) at which moment?",
+        "Where in the video?",
+    ),
+    "and_thing": (
+        "And the {thing}?",
+        "What about the {thing}?",
+        "How about the {thing}?",
+        "And what about the {thing}?",
+        "And what of the {thing}?",
+        "(Now|So|And now) (what about|) the {thing}?",
+        "The same for the {thing}.",
+        "And for the {thing}?",
+    ),
+    "sure": (
+        "Are you sure?",
+        "Is that (true|right|certain)?",
+        "Really?",
+        "How sure are you?",
+        "Are you (really|quite) sure?",
+        "Is it (so|sure)?",
+        "Do you mean it?",
+        "Can that be (true|right)?",
+    ),
 }
 
 HELD_OUT: dict[str, tuple[str, ...]] = {
@@ -470,8 +610,14 @@ HELD_OUT: dict[str, tuple[str, ...]] = {
         "Is it true that the {thing} {third} before the {other} {third2}?",
         "Is it true that the {thing} {third} after the {other} {third2}?",
     ),
-    "which_first": ("Do we see the {thing} or the {other} first?", "Which of the two is first, the {thing} or the {other}?"),
-    "compare": ("How do the {thing} and the {other} compare?", "Tell me how the {thing} is different from the {other}."),
+    "which_first": (
+        "Do we see the {thing} or the {other} first?",
+        "Which of the two is first, the {thing} or the {other}?",
+    ),
+    "compare": (
+        "How do the {thing} and the {other} compare?",
+        "Tell me how the {thing} is different from the {other}.",
+    ),
     "said_at": ("Which sentence is said at {time}?", "What are the words at {time}?"),
     "said_while": (
         "Which sentence do we hear while the {thing} {third}?",
@@ -496,7 +642,11 @@ HELD_OUT: dict[str, tuple[str, ...]] = {
         "Can you name the shape of the {color} object that is {gerund}?",
     ),
     "which": ("Can you tell me what is {gerund}?", "Name the object that {third}.", "Which of the objects {third}?"),
-    "yes": ("Can you see the {thing} {gerund}?", "Is it the case that the {thing} {third}?", "Did you see the {thing} {base}?"),
+    "yes": (
+        "Can you see the {thing} {gerund}?",
+        "Is it the case that the {thing} {third}?",
+        "Did you see the {thing} {base}?",
+    ),
     "why": ("What is the reason that the {thing} {third}?", "How can you tell that the {thing} {third}?"),
     "at": (
         "Tell me what goes on at {time}.",
@@ -510,7 +660,11 @@ HELD_OUT: dict[str, tuple[str, ...]] = {
     "modality": ("Is {topic} to be seen, or is it only said?", "Is {topic} something we see or something we hear?"),
     "colours": ("Tell me all the colours that occur.", "What are the colours of the objects?"),
     "shapes": ("Tell me all the shapes that occur.", "What are the shapes of the objects?"),
-    "summary": ("Can you tell me what happens in the video?", "What goes on in this video?", "In short, what does it show?"),
+    "summary": (
+        "Can you tell me what happens in the video?",
+        "What goes on in this video?",
+        "In short, what does it show?",
+    ),
     "unknowable": ("What is the narrator called?", "In which year was this made?", "Can you sing a song?"),
     "next": ("And what is next?", "What happens following that?"),
     "previous": ("And just before that?", "What was shown before that?"),
@@ -526,6 +680,17 @@ def word(kind: str, rng: random.Random, held_out: bool = False) -> str:
     """One wording of a kind with its places still open; a kept-back one where there is one and it is asked for."""
     table = HELD_OUT if held_out and kind in HELD_OUT else TRAINED
     return chosen(rng.choice(table[kind]), rng)
+
+
+def every(text: str) -> list[str]:
+    """All the wordings that a text with alternatives stands for."""
+    if (match := _CHOICE.search(text)) is None:
+        return [" ".join(text.split()).replace(" ?", "?").replace(" .", ".")]
+    return [
+        whole
+        for part in match.group(1).split("|")
+        for whole in every(text[: match.start()] + part + text[match.end() :])
+    ]
 
 
 def chosen(text: str, rng: random.Random) -> str:
