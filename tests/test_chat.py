@@ -112,6 +112,23 @@ def test_a_model_may_say_that_it_is_not_in_this_video(timeline):
     assert got.claims
 
 
+def test_what_a_model_overlooks_is_found_without_it_where_a_second_opinion_is_wanted(timeline):
+    got = ask("What rotates?", timeline, Scripted("Not in this video."), second_opinion=True)
+    assert (got.model, got.found, got.draft) == ("extractive", True, "Not in this video.")
+    assert "blue square" in got.text
+    assert "did not find it" in got.notices[0]
+
+
+def test_where_both_find_nothing_the_refusal_stays_the_models_own(timeline):
+    got = ask("What does the dog do?", timeline, Scripted("Not in this video."), second_opinion=True)
+    assert (got.model, got.found, got.notices) == ("scripted", False, ())
+
+
+def test_a_refusal_is_believed_where_no_second_opinion_is_wanted(timeline):
+    got = ask("What rotates?", timeline, Scripted("Not in this video."))
+    assert (got.model, got.found) == ("scripted", False)
+
+
 @pytest.mark.parametrize("script", [(ModelFailed("gone", "start it"),), ("The blue ", ModelFailed("gone", "start it"))])
 def test_a_model_that_fails_is_replaced_with_a_notice(timeline, script):
     got = ask("What rotates?", timeline, Scripted(*script))

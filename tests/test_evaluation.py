@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -87,6 +88,27 @@ def test_one_who_agrees_to_everything_is_found_out(folder, truths):
     assert document["qa_accuracy"] < 0.4
     assert document["citation_precision"] < 0.5
     assert all(trap["found"] == 1.0 for trap in document["traps"].values())
+
+
+class Corrected(Oracle):
+    """An engine whose language model says nonsense, which the check replaces by the truth each time."""
+
+    def answer(self, truth: Truth, asked: Question) -> Answer:
+        return replace(super().answer(truth, asked), draft="yes [S1].")
+
+
+def test_what_the_model_said_before_the_check_is_judged_too(folder, truths):
+    document = evaluate(folder, Corrected(truths), "llm")
+    assert document["qa_accuracy"] == document["citation_precision"] == document["extractive_share"] == 1.0
+    assert document["qa_accuracy_unchecked"] < 0.4
+    assert document["citation_precision_unchecked"] < 0.5
+    assert document["false_accept_rate_unchecked"] == 1.0
+
+
+def test_without_a_draft_the_figures_before_and_after_the_check_agree(folder, truths):
+    document = evaluate(folder, Flatterer(truths), "extractive")
+    for name in ("qa_accuracy", "citation_precision", "false_accept_rate"):
+        assert document[f"{name}_unchecked"] == document[name]
 
 
 def test_the_figures_by_kind_add_up_to_all_questions(folder, truths):

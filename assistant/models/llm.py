@@ -29,6 +29,7 @@ class TransformersChatModel:
         source: a folder, or a hub name whose files are on this machine already; ``#4bit`` behind it loads the weights
             in four bits (CUDA and bitsandbytes needed).
         chat_template: used where the tokenizer brings none.
+        name: what the model is called in answers; default: the folder or the hub's name.
 
     Raises:
         ModelUnavailable: missing, damaged, not in safetensors, or without a chat template.
@@ -41,9 +42,10 @@ class TransformersChatModel:
         device: str = "auto",
         precision: str = "auto",
         chat_template: str | None = None,
+        name: str = "",
     ) -> None:
         place, _, option = str(source).partition("#")
-        self.name = Path(place).name if Path(place).exists() else place
+        self.name = name or (Path(place).name if Path(place).exists() else place)
         self._tokenizer, self._model = _load(place, device, precision, four_bit=option == "4bit")
         if chat_template is not None:
             self._tokenizer.chat_template = chat_template

@@ -110,7 +110,8 @@ class Models:
             ModelUnavailable: the pack has none.
         """
         path, compute = self.location("language"), self._settings.compute
-        return cast(ChatModel, backend("language")(path, device=compute.device, precision=compute.precision))
+        name = self.pack.part("language").source or f"{self.pack.name}/language"
+        return cast(ChatModel, backend("language")(path, device=compute.device, precision=compute.precision, name=name))
 
     def has_chat_model(self) -> bool:
         """Whether a language model answers unless told otherwise: the settings name one, or the pack wants its own."""

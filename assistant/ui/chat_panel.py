@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from assistant.errors import AssistantError
+from assistant.models.extractive import NAME as EXTRACTIVE
 from assistant.store import Entry, StoredTurn
 from assistant.timeline import Answer, Claim, Timeline
 from assistant.ui.chrome import tell
@@ -157,6 +158,8 @@ def show_answer(answer: Answer, timeline: Timeline) -> None:
     if loose:
         st.markdown(" ".join(time_link(citation.span, citation.segment_id) for citation in loose))
     _verdicts(answer, timeline)
+    if answer.model not in ("", EXTRACTIVE):
+        st.caption(f":material/forum: Answered by the language model {markdown(answer.model)}")
     for notice in answer.notices:
         st.caption(markdown(notice))
 
