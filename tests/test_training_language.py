@@ -138,7 +138,7 @@ def test_an_exchange_beside_others_is_read_as_if_it_were_alone(tokenizer):
     torch.manual_seed(0)
     model = new_model(tokenizer).eval()
     with torch.inference_mode():
-        _, together = hidden_states(model, batch)
+        _, together, _ = hidden_states(model, batch)
         for number in (0, 3, len(batch.kinds) - 1):
             here = batch.exchanges == number
             group = int(here.nonzero()[0, 0])
@@ -172,6 +172,6 @@ def test_a_training_that_stopped_goes_on_and_its_model_loads(tmp_path, monkeypat
 
 
 def test_the_rate_warms_up_stays_and_falls_to_nothing():
-    rates = [language.rate_at(step, 1000) for step in range(1000)]
-    assert rates[0] < rates[30] < rates[100] == rates[700] == language.PEAK_RATE
+    rates = [language.share_at(step, 1000) for step in range(1000)]
+    assert rates[0] < rates[30] < rates[100] == rates[700] == 1.0
     assert rates[800] > rates[900] > rates[999] > 0

@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.training.language_data import Batches, corpus
 from assistant.training.language_model import CONTEXT_TOKENS, Batch, hidden_states, new_model, new_tokenizer
+from assistant.training.language_tasks import FACT_SIZES
 from assistant.training.torch_run import write_checkpoint
 
 if TYPE_CHECKING:
     import torch
 
 STEPS = 4000
-PEAK_RATE = 4e-3
+PEAK_RATE = 2.5e-3
 HELD_OUT_FIRST_SEED = 100_000
 SHARD_SIZE = "14MB"
 # Steady, then down to nothing over the last part: such a training may be lengthened or ended at any time.
 _WARM_UP, _DECAY_SHARE = 60, 0.25
 # Spoken sentences repeat what is seen: foretelling the evidence teaches to look things up before any question does.
-_EVIDENCE_WEIGHT, _EVIDENCE_STEPS = 0.15, 600
+_EVIDENCE_WEIGHT, _EVIDENCE_STEPS = 0.3, 800
+_FACT_WEIGHT = 0.1
 _REPORT_EVERY = 50
 
 
@@ -85,13 +87,24 @@ class _Run:
         self.total, self.seed, self.step = total, seed, 0
         self.tokenizer = _tokenizer(seed, work)
         self.model = new_model(self.tokenizer)
-        inner = [p for name, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in name]
-        other = [p for name, p in self.model.named_parameters() if p.ndim != 2 or "embed" in name]
+        named = list(self.model.named_parameters())
+        inner = [p for name, p in named if p.ndim == 2 and "embed" not in name]
+        words = [p for name, p in named if "embed" in name]
+        norms = [p for _, p in named if p.ndim == 1]
+        width = self.model.config.hidden_size
+        # Thrown away afterwards: what each line of the evidence says, and which of them an answer begins with.
+        self.heads = torch.nn.ModuleList(
+            [torch.nn.Linear(width, size) for _ in ("line", "answer") for size in FACT_SIZES]
+        )
+        norms += list(self.heads.parameters())
         # Muon (Jordan 2024) for the matrices, scaled to the rates of AdamW (Liu et al. 2025, arXiv:2502.16982).
         self.optimizers: list[Any] = [
             torch.optim.Muon(inner, lr=PEAK_RATE, weight_decay=0.05, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(other, lr=PEAK_RATE, weight_decay=0.0, betas=(0.9, 0.95)),
+            torch.optim.AdamW(words, lr=PEAK_RATE, weight_decay=0.0, betas=(0.9, 0.95)),
+            # How sharply a head can look hangs on the gains of its norms alone: they have far to go.
+            torch.optim.AdamW(norms, lr=3 * PEAK_RATE, weight_decay=0.0, betas=(0.9, 0.95)),
         ]
+        self.rates = (PEAK_RATE, PEAK_RATE, 3 * PEAK_RATE)
 
     def batches(self) -> Iterator[Batch]:
         """The batches of the steps that are left, made by a process beside this one."""
@@ -107,12 +120,14 @@ class _Run:
         return {
             "step": self.step,
             "model": self.model.state_dict(),
+            "heads": self.heads.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.step = state["step"]
         self.model.load_state_dict(state["model"])
+        self.heads.load_state_dict(state["heads"])
         for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
 
@@ -122,30 +137,39 @@ class _Run:
 
         self.model.train()
         with torch.autocast("cpu", torch.bfloat16):
-            loss, hits = answer_loss(self.model, batch, _EVIDENCE_WEIGHT if self.step < _EVIDENCE_STEPS else 0.0)
+            loss, hits = answer_loss(
+                self.model, batch, _EVIDENCE_WEIGHT if self.step < _EVIDENCE_STEPS else 0.0, self.heads
+            )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimizer in self.optimizers:
+        for optimizer, peak in zip(self.optimizers, self.rates, strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = rate_at(self.step, self.total)
+                group["lr"] = peak * share_at(self.step, self.total)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.step += 1
         return loss.item(), hits
 
 
-def rate_at(step: int, total: int) -> float:
-    """The learning rate: a short warm-up, a long plateau, then in a straight line to nothing."""
+def share_at(step: int, total: int) -> float:
+    """The learning rate, 1 at its peak: a short warm-up, a long plateau, then in a straight line to nothing."""
     decay = max(1, int(total * _DECAY_SHARE))
-    return PEAK_RATE * min((step + 1) / _WARM_UP, 1.0, (total - step) / decay)
+    return min((step + 1) / _WARM_UP, 1.0, (total - step) / decay)
 
 
-def answer_loss(model: Any, batch: Batch, evidence_weight: float) -> tuple[torch.Tensor, list[bool]]:
-    """The mean loss of the answers' tokens, and which answers the model would have given to the letter."""
+def answer_loss(model: Any, batch: Batch, evidence_weight: float, heads: Any = None) -> tuple[torch.Tensor, list[bool]]:
+    """The mean loss of the answers' tokens, and which answers the model would have given to the letter.
+
+    Args:
+        evidence_weight: how much it counts to foretell the evidence itself.
+        heads: read the facts of a line from where its labels end, after half of the layers, and those of the first
+            line of an answer from where it begins; their loss is added. Which words belong together, in which line
+            it stands: what such a model finds out last is thus shown to it at every line.
+    """
     import torch
     from torch.nn.functional import cross_entropy
 
-    prefixes, rows = hidden_states(model, batch)
+    prefixes, rows, middle = hidden_states(model, batch)
     counted = batch.weights > 0
     wanted = batch.rows.roll(-1, dims=2)[counted]
     scores = model.lm_head(rows[counted])
@@ -157,6 +181,13 @@ def answer_loss(model: Any, batch: Batch, evidence_weight: float) -> tuple[torch
         there = torch.arange(prefixes.shape[1] - 1) < batch.prefix_lengths[:, None] - 1
         foretold = model.lm_head(prefixes[:, :-1][there])
         loss = loss + evidence_weight * cross_entropy(foretold.float(), batch.prefixes[:, 1:][there])
+    if heads is not None:
+        lines = middle[batch.line_ends[:, 0], batch.line_ends[:, 1]]
+        begun = rows[batch.starts[:, 0], batch.starts[:, 1], batch.starts[:, 2]]
+        for number, (states, facts) in enumerate(((lines, batch.line_facts), (begun, batch.start_facts))):
+            for place, size in enumerate(FACT_SIZES):
+                told = heads[number * len(FACT_SIZES) + place](states).float().view(-1, size)
+                loss = loss + _FACT_WEIGHT * cross_entropy(told, facts[:, place].view(-1))
     return loss, [not miss for miss in missed.tolist()]
 
 

@@ -11,10 +11,11 @@ from assistant import prompting
 from assistant.conversation import Turned, build_prompt
 from assistant.models.seams import GenerationOptions, Message
 from assistant.retrieval import render_segment
-from assistant.training.language_model import CONTEXT_TOKENS, Batch
-from assistant.training.language_tasks import MAKERS, NOT_FOUND, Asker, Task, follow_up, summed_up
+from assistant.training.language_model import AFTER_LABELS, CONTEXT_TOKENS, MOST_MARKS, Batch
+from assistant.training.language_tasks import MAKERS, NOT_FOUND, Asker, Facts, Task, facts_of_row, follow_up, summed_up
 from assistant.training.language_world import draw_timeline, injection, odd_sentence, rows_of, runs_of
 
+NO_FACTS: Facts = (0, 0, 0, 0)
 PREFIXES, ROWS, ROW_TOKENS = 4, 3, 192
 EVIDENCE_TOKENS, ANSWER_TOKENS = 3000, 400
 _OTHER_REFUSAL = "Not in this video: nothing that was seen matches it."
@@ -50,11 +51,15 @@ class CountingModel:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What is sent, the answer to it, and the kind of question it is (``talk`` where several lean on one another)."""
+    """What is sent, the answer to it, and the kind of question it is (``talk`` where several lean on one another).
+
+    ``facts`` are those of the first line that the answer marks, zeros where it marks none.
+    """
 
     kind: str
     messages: tuple[Message, ...]
     answer: str
+    facts: Facts = NO_FACTS
 
     @property
     def turns(self) -> tuple[Message, ...]:
@@ -86,7 +91,9 @@ def draw_conversation(asker: Asker, model: Any, turns: int) -> Conversation:
         evidence_tokens=EVIDENCE_TOKENS,
         answer_tokens=ANSWER_TOKENS,
     )
-    return Conversation("talk" if turns > 1 else tasks[0].kind, prompt.messages, tasks[-1].answer)
+    ids = tasks[-1].ids
+    facts = facts_of_row(asker.rows[ids[0] - 1]) if ids else NO_FACTS
+    return Conversation("talk" if turns > 1 else tasks[0].kind, prompt.messages, tasks[-1].answer, facts)
 
 
 def _as_answered(task: Task, rng: random.Random) -> str:
@@ -109,7 +116,7 @@ def draw_summary(rng: random.Random, most_segments: int) -> Conversation:
         runs = [run for at in range(0, len(runs), size) for run in _picked(runs[at : at + size])]
         what = "the whole video"
     text = prompting.fill("summarize", evidence="\n".join(notes), what=what)
-    return Conversation("sum up", (Message("user", text),), summed_up(runs))
+    return Conversation("sum up", (Message("user", text),), summed_up(runs), facts_of_row(runs[0].rows[0]))
 
 
 def _picked(runs: Sequence[Any]) -> Sequence[Any]:
@@ -154,6 +161,9 @@ class Batches:
         self.model = CountingModel(tokenizer)
         self.seed = seed
         self.held_out = held_out
+        self._answer_id = tokenizer.convert_tokens_to_ids("<|assistant|>")
+        self._closing = frozenset(tokenizer.convert_tokens_to_ids(list(AFTER_LABELS)))
+        self._marks = frozenset(tokenizer.convert_tokens_to_ids([f"[S{n}]" for n in range(1, MOST_MARKS + 1)]))
         self.steps = steps
 
     def __len__(self) -> int:
@@ -168,31 +178,54 @@ class Batches:
         import torch
 
         groups = [self._group(rng, most) for _ in range(PREFIXES)]
-        width = max(len(prefix) for prefix, _ in groups)
+        width = max(len(prefix) for prefix, _, _ in groups)
         shape = (PREFIXES, ROWS, ROW_TOKENS)
         prefixes = torch.full((PREFIXES, width), self.tokenizer.pad_token_id)
         rows = torch.full(shape, self.tokenizer.pad_token_id)
         positions, exchanges = torch.zeros(shape, dtype=torch.int64), torch.full(shape, -1)
         with_prefix, weights = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape)
         kinds: list[str] = []
-        for number, (prefix, packed) in enumerate(groups):
+        ends: list[tuple[int, int]] = []
+        facts: list[Facts] = []
+        starts: list[tuple[int, int, int]] = []
+        start_facts: list[Facts] = []
+        for number, (prefix, packed, lines) in enumerate(groups):
             prefixes[number, : len(prefix)] = torch.tensor(prefix)
+            places = self._line_ends(prefix)
+            if len(places) == len(lines):
+                ends += [(number, place) for place in places]
+                facts += lines
             for row, pieces in enumerate(packed):
                 at = 0
-                for ids, counts, sees, kind in pieces:
+                for ids, counts, sees, kind, about in pieces:
                     here = (number, row, slice(at, at + len(ids)))
                     rows[here] = torch.tensor(ids)
                     positions[here] = torch.arange(len(ids)) + (len(prefix) if sees else 0)
                     exchanges[here] = len(kinds)
                     kinds.append(kind)
+                    starts.append((number, row, at + len(ids) - 1 - ids[::-1].index(self._answer_id)))
+                    start_facts.append(about)
                     with_prefix[here] = sees
                     weights[here] = torch.tensor(counts)
                     at += len(ids)
-        lengths = torch.tensor([len(prefix) for prefix, _ in groups])
-        return Batch(prefixes, lengths, rows, positions, exchanges, with_prefix, weights, tuple(kinds))
+        lengths = torch.tensor([len(prefix) for prefix, _, _ in groups])
+        more = [torch.tensor(items, dtype=torch.int64) for items in (ends, facts, starts, start_facts)]
+        return Batch(prefixes, lengths, rows, positions, exchanges, with_prefix, weights, tuple(kinds), *more)
 
-    def _group(self, rng: random.Random, most: int) -> tuple[list[int], list[list[Any]]]:
-        """The tokens of one evidence, and rows of exchanges about it as long as they find room."""
+    def _line_ends(self, prefix: Sequence[int]) -> list[int]:
+        """Where the labels of each line of the evidence end: the token between them and what is said, or the break."""
+        places: list[int] = []
+        inside = False
+        for place, token in enumerate(prefix):
+            if token in self._marks:
+                inside = True
+            elif inside and token in self._closing:
+                places.append(place)
+                inside = False
+        return places
+
+    def _group(self, rng: random.Random, most: int) -> tuple[list[int], list[list[Any]], list[Facts]]:
+        """The tokens of one evidence, rows of exchanges about it as long as they find room, and its lines' facts."""
         asker = Asker(draw_timeline(rng, most), rng, self.held_out)
         rows: list[list[Any]] = [[] for _ in range(ROWS)]
         free = [ROW_TOKENS] * ROWS
@@ -210,9 +243,9 @@ class Batches:
             if free[place] < len(ids):
                 misses += 1
                 continue
-            rows[place].append((ids, counts, sees, made.kind))
+            rows[place].append((ids, counts, sees, made.kind, made.facts))
             free[place] -= len(ids)
-        return prefix, rows
+        return prefix, rows, [facts_of_row(row) for row in asker.rows]
 
     def _weighed(self, made: Conversation) -> tuple[list[int], list[float]]:
         """The tokens behind the system's message, and how much it counts to foretell the token behind each."""
@@ -238,8 +271,8 @@ class Batches:
 
 def most_segments(step: int, rng: random.Random) -> int:
     """From a few segments to many: what to look for is learnt where there is little to look through."""
-    if step < 300:
-        return 5
-    if step < 700:
+    if step < 600:
+        return 3 if step < 150 else 5
+    if step < 900:
         return 10
-    return rng.choice((6, 10, 14, 14, 18, 24, 40) if step >= 1400 else (6, 10, 14, 18))
+    return rng.choice((6, 10, 14, 14, 18, 24, 40) if step >= 1300 else (6, 10, 14, 18))

@@ -15,6 +15,7 @@ from assistant.answering.sentences import capital, mark
 from assistant.conversation import note_on
 from assistant.grounding import marks
 from assistant.timeline import Timeline, clock
+from assistant.training.language_model import MOST_MARKS
 from assistant.training.language_wordings import HELD_OUT, TRAINED, loosened, word
 from assistant.training.language_world import THINGS, Row, Run, rows_of, runs_of
 from assistant.world.scenes import CAMERA_ACTIONS
@@ -574,6 +575,25 @@ FOLLOW_UPS = (
     *("next", "next", "previous", "its_colour", "its_shape", "its_action"),
     *("its_words", "its_time", "and_thing", "and_thing", "sure"),
 )
+
+
+# How many values each of a line's facts has: its mark, its action, its colour and its shape; 0 stands for none.
+FACT_SIZES = (MOST_MARKS + 1, len(ACTIONS) + 2, len(COLORS) + 1, len(SHAPES) + 1)
+
+
+Facts = tuple[int, int, int, int]
+
+
+def facts_of_row(row: Row) -> Facts:
+    """Mark, action, colour and shape of a line of evidence as numbers, 0 for what is none of the world's."""
+    actions = ("", *ACTIONS)
+    color, _, shape = row.look.partition(" ")
+    return (
+        row.id if row.id <= MOST_MARKS else 0,
+        actions.index(row.action) + 1 if row.action in actions else 0,
+        COLORS.index(color) + 1 if color in COLORS else 0,
+        SHAPES.index(shape) + 1 if shape in SHAPES else 0,
+    )
 
 
 def exchanges(tasks: Sequence[Task]) -> list[Exchange]:
