@@ -26,7 +26,7 @@ SHARD_SIZE = "14MB"
 _WARM_UP, _DECAY_SHARE = 60, 0.25
 # Spoken sentences repeat what is seen: foretelling the evidence teaches to look things up before any question does.
 _EVIDENCE_WEIGHT, _EVIDENCE_STEPS = 0.3, 800
-_FACT_WEIGHT = 0.1
+_FACT_WEIGHT, _LOOK_WEIGHT = 0.1, 0.2
 _REPORT_EVERY = 50
 
 
@@ -163,31 +163,35 @@ def answer_loss(model: Any, batch: Batch, evidence_weight: float, heads: Any = N
     Args:
         evidence_weight: how much it counts to foretell the evidence itself.
         heads: read the facts of a line from where its labels end, after half of the layers, and those of the first
-            line of an answer from where it begins; their loss is added. Which words belong together, in which line
-            it stands: what such a model finds out last is thus shown to it at every line.
+            line of an answer from where it begins; their loss is added, and so is that of one head of some layers
+            which is to look at the line that is marked next. Which words belong together, and which line a question
+            means: what such a model finds out last is thus shown to it at every word.
     """
     import torch
     from torch.nn.functional import cross_entropy
 
-    prefixes, rows, middle = hidden_states(model, batch)
+    states = hidden_states(model, batch)
     counted = batch.weights > 0
     wanted = batch.rows.roll(-1, dims=2)[counted]
-    scores = model.lm_head(rows[counted])
+    scores = model.lm_head(states.rows[counted])
     weights = batch.weights[counted]
     loss = (cross_entropy(scores.float(), wanted, reduction="none") * weights).sum() / weights.sum()
     missed = torch.zeros(len(batch.kinds), dtype=torch.bool)
     missed[batch.exchanges[counted][scores.argmax(-1) != wanted]] = True
     if evidence_weight:
-        there = torch.arange(prefixes.shape[1] - 1) < batch.prefix_lengths[:, None] - 1
-        foretold = model.lm_head(prefixes[:, :-1][there])
+        there = torch.arange(batch.prefixes.shape[1] - 1) < batch.prefix_lengths[:, None] - 1
+        foretold = model.lm_head(states.prefixes[:, :-1][there])
         loss = loss + evidence_weight * cross_entropy(foretold.float(), batch.prefixes[:, 1:][there])
     if heads is not None:
-        lines = middle[batch.line_ends[:, 0], batch.line_ends[:, 1]]
-        begun = rows[batch.starts[:, 0], batch.starts[:, 1], batch.starts[:, 2]]
-        for number, (states, facts) in enumerate(((lines, batch.line_facts), (begun, batch.start_facts))):
+        lines = states.middle[batch.line_ends[:, 0], batch.line_ends[:, 1]]
+        begun = states.rows[batch.starts[:, 0], batch.starts[:, 1], batch.starts[:, 2]]
+        for number, (found, facts) in enumerate(((lines, batch.line_facts), (begun, batch.start_facts))):
             for place, size in enumerate(FACT_SIZES):
-                told = heads[number * len(FACT_SIZES) + place](states).float().view(-1, size)
+                told = heads[number * len(FACT_SIZES) + place](found).float().view(-1, size)
                 loss = loss + _FACT_WEIGHT * cross_entropy(told, facts[:, place].view(-1))
+        pointed = batch.pointers >= 0
+        for looks in states.looks:
+            loss = loss + _LOOK_WEIGHT * cross_entropy(looks[pointed].float(), batch.pointers[pointed])
     return loss, [not miss for miss in missed.tolist()]
 
 

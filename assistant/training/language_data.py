@@ -163,7 +163,7 @@ class Batches:
         self.held_out = held_out
         self._answer_id = tokenizer.convert_tokens_to_ids("<|assistant|>")
         self._closing = frozenset(tokenizer.convert_tokens_to_ids(list(AFTER_LABELS)))
-        self._marks = frozenset(tokenizer.convert_tokens_to_ids([f"[S{n}]" for n in range(1, MOST_MARKS + 1)]))
+        self._marks = {tokenizer.convert_tokens_to_ids(f"[S{n}]"): n for n in range(1, MOST_MARKS + 1)}
         self.steps = steps
 
     def __len__(self) -> int:
@@ -189,12 +189,15 @@ class Batches:
         facts: list[Facts] = []
         starts: list[tuple[int, int, int]] = []
         start_facts: list[Facts] = []
+        pointers = torch.full(shape, -1)
         for number, (prefix, packed, lines) in enumerate(groups):
             prefixes[number, : len(prefix)] = torch.tensor(prefix)
             places = self._line_ends(prefix)
+            at_mark: dict[int, int] = {}
             if len(places) == len(lines):
                 ends += [(number, place) for place in places]
                 facts += lines
+                at_mark = {line[0]: place for line, place in zip(lines, places, strict=True) if line[0]}
             for row, pieces in enumerate(packed):
                 at = 0
                 for ids, counts, sees, kind, about in pieces:
@@ -207,10 +210,25 @@ class Batches:
                     start_facts.append(about)
                     with_prefix[here] = sees
                     weights[here] = torch.tensor(counts)
+                    if sees:
+                        marked = self._next_marks(ids, counts)
+                        pointers[here] = torch.tensor([at_mark.get(mark, -1) for mark in marked])
                     at += len(ids)
         lengths = torch.tensor([len(prefix) for prefix, _, _ in groups])
         more = [torch.tensor(items, dtype=torch.int64) for items in (ends, facts, starts, start_facts)]
-        return Batch(prefixes, lengths, rows, positions, exchanges, with_prefix, weights, tuple(kinds), *more)
+        return Batch(prefixes, lengths, rows, positions, exchanges, with_prefix, weights, tuple(kinds), *more, pointers)
+
+    def _next_marks(self, ids: Sequence[int], counts: Sequence[float]) -> list[int]:
+        """For each token of an answer the number of the mark that comes next in it, 0 where none does."""
+        following = 0
+        marked = [0] * len(ids)
+        for place in range(len(ids) - 2, -1, -1):
+            if not counts[place]:
+                following = 0
+                continue
+            following = self._marks.get(ids[place + 1], following)
+            marked[place] = following
+        return marked
 
     def _line_ends(self, prefix: Sequence[int]) -> list[int]:
         """Where the labels of each line of the evidence end: the token between them and what is said, or the break."""

@@ -120,6 +120,8 @@ class Batch:
         line_ends: int64 ``[K, 2]``: group and place of the token that ends the labels of a line of evidence.
         line_facts: int64 ``[K, 4]``: mark, action, colour and shape of that line, as numbers.
         starts: int64 ``[E, 3]``: group, row and place of the token behind which the last answer of an exchange begins.
+        pointers: int64 ``[B, N, R]``: where, in the prefix, the line stands whose mark comes next in the answer; -1 for
+            none.
         start_facts: int64 ``[E, 4]``: the facts of the first line that this answer marks; zeros where it marks none.
     """
 
@@ -135,12 +137,28 @@ class Batch:
     line_facts: torch.Tensor
     starts: torch.Tensor
     start_facts: torch.Tensor
+    pointers: torch.Tensor
 
 
-def hidden_states(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The last hidden states of prefixes ``[B, P, D]`` and rows ``[B, N, R, D]``, as if each exchange were read alone.
+@dataclass(frozen=True, slots=True)
+class States:
+    """What a model makes of a batch.
 
-    The third are those of the prefixes after half of the layers.
+    Args:
+        prefixes, rows: last hidden states, float32 ``[B, P, D]`` and ``[B, N, R, D]``.
+        middle: hidden states of the prefixes after half of the layers.
+        looks: for each layer of the second half but the last, how the first head of the rows looks at prefix and row,
+            scores ``[B, N, R, P + R]``.
+    """
+
+    prefixes: torch.Tensor
+    rows: torch.Tensor
+    middle: torch.Tensor
+    looks: list[torch.Tensor]
+
+
+def hidden_states(model: Any, batch: Batch) -> States:
+    """The hidden states of all tokens, as if each exchange were read alone behind its evidence.
 
     The weights are those of the Qwen3 model; only who sees whom is laid out anew, so that a prefix costs its tokens
     once and not once a question.
@@ -156,6 +174,7 @@ def hidden_states(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor,
     cos, sin = body.rotary_emb(x, torch.cat([along, batch.positions.flatten(1)], dim=1))
     mask = _who_sees_whom(batch)
     middle = x
+    looks: list[torch.Tensor] = []
     for number, layer in enumerate(body.layers):
         if number == len(body.layers) // 2:
             middle = x[:, :width]
@@ -167,11 +186,13 @@ def hidden_states(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor,
         value = attention.v_proj(normed).view(heads).transpose(1, 2)
         query, key = apply_rotary_pos_emb(query, key, cos, sin)
         key, value = (part.repeat_interleave(attention.num_key_value_groups, dim=1) for part in (key, value))
-        mixed = _attend(query.to(value.dtype), key.to(value.dtype), value, mask, width, rows)
+        mixed, scores = _attend(query.to(value.dtype), key.to(value.dtype), value, mask, width, rows)
+        if len(body.layers) // 2 <= number < len(body.layers) - 1:
+            looks.append(scores[:, 0].unflatten(0, (count, rows)))
         x = x + attention.o_proj(mixed.transpose(1, 2).flatten(2))
         x = x + layer.mlp(layer.post_attention_layernorm(x))
     x = body.norm(x)
-    return x[:, :width], x[:, width:].unflatten(1, (rows, length)), middle
+    return States(x[:, :width], x[:, width:].unflatten(1, (rows, length)), middle, looks)
 
 
 def _who_sees_whom(batch: Batch) -> torch.Tensor:
@@ -190,8 +211,11 @@ def _who_sees_whom(batch: Batch) -> torch.Tensor:
 
 def _attend(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, width: int, rows: int
-) -> torch.Tensor:
-    """Attention of prefixes among themselves and of rows to their prefix and themselves, ``[B, H, P + N * R, d]``."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention of prefixes among themselves and of rows to their prefix and themselves, ``[B, H, P + N * R, d]``.
+
+    The second are the scores of the rows, ``[B * N, H, R, P + R]``.
+    """
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 
@@ -207,4 +231,4 @@ def _attend(
     # On a CPU in bfloat16 the plain products take two thirds of the time of the fused attention with a mask.
     scores = in_rows(query) @ with_prefix(key).transpose(-1, -2) * query.shape[-1] ** -0.5 + mask.to(query.dtype)
     mixed = scores.softmax(-1, dtype=query.dtype) @ with_prefix(value)
-    return torch.cat([first, mixed.unflatten(0, (-1, rows)).transpose(1, 2).flatten(2, 3)], dim=2)
+    return torch.cat([first, mixed.unflatten(0, (-1, rows)).transpose(1, 2).flatten(2, 3)], dim=2), scores
