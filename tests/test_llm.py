@@ -14,6 +14,7 @@ from assistant.models.fair_lock import FairLock
 from assistant.models.seams import GenerationOptions, Message
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "models" / "stories260K_hf"
+DEMO = Path(__file__).resolve().parents[1] / "assistant" / "packs" / "demo" / "language"
 TEMPLATE = (
     "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
     "{% if add_generation_prompt %}assistant:{% endif %}"
@@ -24,19 +25,34 @@ NO_SYSTEM = (
 EVIDENCE = " ".join(f"[S{n}] The little dog sat by the big tree and saw a bird." for n in range(1, 25))
 
 needs_model = pytest.mark.skipif(not FOLDER.is_dir(), reason="the small language model is not on this machine")
-pytestmark = needs_model
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so small a model only loses time in sharing its work
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
 def model():
-    import torch
-
+    """A model that tells stories for as long as it is let."""
     from assistant.models.llm import TransformersChatModel
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # so small a model only loses time in sharing its work
-    yield TransformersChatModel(FOLDER, device="cpu", chat_template=TEMPLATE)
-    torch.set_num_threads(threads)
+    if not FOLDER.is_dir():
+        pytest.skip("the small language model is not on this machine")
+    return TransformersChatModel(FOLDER, device="cpu", chat_template=TEMPLATE)
+
+
+@pytest.fixture(scope="module", params=["stories", "demo"])
+def any_model(request):
+    """Each chat model that must keep the contract: the story teller, and the demo pack's own."""
+    from assistant.models.llm import TransformersChatModel
+
+    return request.getfixturevalue("model") if request.param == "stories" else TransformersChatModel(DEMO, device="cpu")
 
 
 def said(model, messages, **options) -> str:
@@ -49,42 +65,42 @@ def test_an_answer_streams_in_pieces_that_make_the_whole(model):
     assert "".join(pieces) == said(model, [Message("user", "Once upon a time")], max_tokens=40)
 
 
-def test_the_answer_is_the_one_that_transformers_generates(model):
+def test_the_answer_is_the_one_that_transformers_generates(any_model):
     import torch
 
     chat = [{"role": "user", "content": "Tell me a story about a cat."}]
-    encoded = model._tokenizer.apply_chat_template(
+    encoded = any_model._tokenizer.apply_chat_template(
         chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", add_special_tokens=False
     )
     # Some templates are tokenized with a leading special token; the prompt is made as `stream` makes it.
-    ids = torch.tensor([model._prompt_ids([Message("user", chat[0]["content"])])])
+    ids = torch.tensor([any_model._prompt_ids([Message("user", chat[0]["content"])])])
     with torch.inference_mode():
-        whole = model._model.generate(
+        whole = any_model._model.generate(
             input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=30, do_sample=False, pad_token_id=0
         )
-    expected = model._tokenizer.decode(whole[0, ids.shape[1] :], skip_special_tokens=True)
+    expected = any_model._tokenizer.decode(whole[0, ids.shape[1] :], skip_special_tokens=True)
     assert encoded["input_ids"].shape[1] >= ids.shape[1]
-    assert said(model, [Message("user", chat[0]["content"])], max_tokens=30) == expected
+    assert said(any_model, [Message("user", chat[0]["content"])], max_tokens=30) == expected
 
 
-def test_the_second_turn_reads_only_what_is_new(model):
+def test_the_second_turn_reads_only_what_is_new(any_model):
     first = [Message("system", EVIDENCE), Message("user", "What does the dog do?")]
-    answer = said(model, first, max_tokens=20)
-    before = model.prefilled_tokens
+    answer = said(any_model, first, max_tokens=20)
+    before = any_model.prefilled_tokens
     second = [*first, Message("assistant", answer), Message("user", "And then?")]
-    again = said(model, second, max_tokens=20)
-    assert model.prefilled_tokens <= 0.2 * before, (before, model.prefilled_tokens)
-    model._cache = None
-    model._cached_ids = []
-    assert said(model, second, max_tokens=20) == again, "the kept keys and values change the answer"
+    again = said(any_model, second, max_tokens=20)
+    assert any_model.prefilled_tokens <= 0.2 * before, (before, any_model.prefilled_tokens)
+    any_model._cache = None
+    any_model._cached_ids = []
+    assert said(any_model, second, max_tokens=20) == again, "the kept keys and values change the answer"
 
 
-def test_another_conversation_does_not_inherit_the_cache(model):
-    said(model, [Message("user", "A red ball rolls down the hill.")], max_tokens=5)
-    one = said(model, [Message("user", "A bird sings.")], max_tokens=20)
-    model._cache = None
-    model._cached_ids = []
-    assert said(model, [Message("user", "A bird sings.")], max_tokens=20) == one
+def test_another_conversation_does_not_inherit_the_cache(any_model):
+    said(any_model, [Message("user", "A red ball rolls down the hill.")], max_tokens=5)
+    one = said(any_model, [Message("user", "A bird sings.")], max_tokens=20)
+    any_model._cache = None
+    any_model._cached_ids = []
+    assert said(any_model, [Message("user", "A bird sings.")], max_tokens=20) == one
 
 
 def test_a_cancel_is_heard_within_200_ms(model):
@@ -101,21 +117,21 @@ def test_a_cancel_is_heard_within_200_ms(model):
     assert ended_at - stopped_at < 0.2
 
 
-def test_a_closed_stream_lets_the_next_one_in(model):
-    stream = model.stream([Message("user", "Once")], GenerationOptions(max_tokens=400))
+def test_a_closed_stream_lets_the_next_one_in(any_model):
+    stream = any_model.stream([Message("user", "Once")], GenerationOptions(max_tokens=400))
     next(stream)
     stream.close()
-    assert said(model, [Message("user", "Twice")], max_tokens=3)
+    assert said(any_model, [Message("user", "Twice")], max_tokens=3)
 
 
-def test_a_timeout_is_told(model):
+def test_a_timeout_is_told(any_model):
     with pytest.raises(ModelFailed, match="did not finish within"):
-        said(model, [Message("user", "Once")], max_tokens=400, timeout_seconds=0.0)
+        said(any_model, [Message("user", "Once")], max_tokens=400, timeout_seconds=0.0)
 
 
-def test_a_prompt_longer_than_the_context_is_told(model):
+def test_a_prompt_longer_than_the_context_is_told(any_model):
     with pytest.raises(ModelFailed, match="does not fit"):
-        said(model, [Message("user", EVIDENCE * 10)], max_tokens=5)
+        said(any_model, [Message("user", EVIDENCE * 10)], max_tokens=5)
 
 
 def test_stop_words_end_the_answer_and_are_not_part_of_it(model):
@@ -126,22 +142,22 @@ def test_stop_words_end_the_answer_and_are_not_part_of_it(model):
     assert whole.startswith(text)
 
 
-def test_out_of_memory_is_a_sentence_and_the_next_answer_works(model, monkeypatch):
+def test_out_of_memory_is_a_sentence_and_the_next_answer_works(any_model, monkeypatch):
     def fail(*args, **kwargs):
         raise MemoryError
 
     with monkeypatch.context() as patched:
-        patched.setattr(model._model, "forward", fail)
+        patched.setattr(any_model._model, "forward", fail)
         with pytest.raises(ModelFailed, match="ran out of memory"):
-            said(model, [Message("user", "Once")], max_tokens=5)
-    assert said(model, [Message("user", "Once")], max_tokens=5)
+            said(any_model, [Message("user", "Once")], max_tokens=5)
+    assert said(any_model, [Message("user", "Once")], max_tokens=5)
 
 
-def test_answers_asked_for_at_once_come_one_after_the_other(model):
+def test_answers_asked_for_at_once_come_one_after_the_other(any_model):
     lengths = []
 
     def ask(text: str) -> None:
-        lengths.append(len(said(model, [Message("user", text)], max_tokens=12)))
+        lengths.append(len(said(any_model, [Message("user", text)], max_tokens=12)))
 
     threads = [threading.Thread(target=ask, args=(f"Story {n}",)) for n in range(4)]
     for thread in threads:
@@ -149,9 +165,10 @@ def test_answers_asked_for_at_once_come_one_after_the_other(model):
     for thread in threads:
         thread.join(20)
     assert len(lengths) == 4
-    assert model._queue.waiting == 0
+    assert any_model._queue.waiting == 0
 
 
+@needs_model
 def test_a_template_without_a_system_role_gets_the_rules_before_the_question():
     from assistant.models.llm import TransformersChatModel
 
@@ -159,6 +176,7 @@ def test_a_template_without_a_system_role_gets_the_rules_before_the_question():
     assert said(model, [Message("system", "Be brief."), Message("user", "Once")], max_tokens=5)
 
 
+@needs_model
 def test_a_model_without_a_template_is_refused_with_a_sentence():
     from assistant.models.llm import TransformersChatModel
 
@@ -175,6 +193,7 @@ def test_a_missing_model_is_refused_with_a_sentence(tmp_path):
         TransformersChatModel(tmp_path, device="cpu")
 
 
+@needs_model
 def test_a_damaged_checkpoint_is_refused_with_a_sentence(tmp_path):
     from assistant.models.llm import TransformersChatModel
 

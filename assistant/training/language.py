@@ -22,8 +22,8 @@ STEPS = 4000
 PEAK_RATE = 2.5e-3
 HELD_OUT_FIRST_SEED = 100_000
 SHARD_SIZE = "14MB"
-# Steady, then down to nothing over the last part: such a training may be lengthened or ended at any time.
-_WARM_UP, _DECAY_SHARE = 60, 0.25
+# Steady, then down to nothing over the second half: such a training may be lengthened or ended at any time.
+_WARM_UP, _DECAY_SHARE = 60, 0.5
 # Spoken sentences repeat what is seen: foretelling the evidence teaches to look things up before any question does.
 _EVIDENCE_WEIGHT, _EVIDENCE_STEPS = 0.3, 800
 _FACT_WEIGHT, _LOOK_WEIGHT = 0.1, 0.2

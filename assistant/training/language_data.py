@@ -293,4 +293,4 @@ def most_segments(step: int, rng: random.Random) -> int:
         return 3 if step < 150 else 5
     if step < 900:
         return 10
-    return rng.choice((6, 10, 14, 14, 18, 24, 40) if step >= 1300 else (6, 10, 14, 18))
+    return rng.choice((6, 10, 14, 14, 14, 18, 24, 40) if step >= 1500 else (6, 10, 14, 18))
