@@ -163,9 +163,9 @@ def answer_loss(model: Any, batch: Batch, evidence_weight: float, heads: Any = N
     Args:
         evidence_weight: how much it counts to foretell the evidence itself.
         heads: read the facts of a line from where its labels end, after half of the layers, and those of the first
-            line of an answer from where it begins; their loss is added, and so is that of one head of some layers
-            which is to look at the line that is marked next. Which words belong together, and which line a question
-            means: what such a model finds out last is thus shown to it at every word.
+            line of an answer from where it begins; their loss is added, and so is that of two heads of some layers
+            which are to look at the line that is marked next and at the word that is quoted next. Which words belong
+            together, and which line a question means: what such a model finds out last is shown to it at every word.
     """
     import torch
     from torch.nn.functional import cross_entropy
@@ -189,9 +189,11 @@ def answer_loss(model: Any, batch: Batch, evidence_weight: float, heads: Any = N
             for place, size in enumerate(FACT_SIZES):
                 told = heads[number * len(FACT_SIZES) + place](found).float().view(-1, size)
                 loss = loss + _FACT_WEIGHT * cross_entropy(told, facts[:, place].view(-1))
-        pointed = batch.pointers >= 0
-        for looks in states.looks:
-            loss = loss + _LOOK_WEIGHT * cross_entropy(looks[pointed].float(), batch.pointers[pointed])
+        for head, places in enumerate((batch.pointers, batch.copies)):
+            pointed = places >= 0
+            for looks in states.looks if pointed.any() else ():
+                looked = looks[:, :, head][pointed].float()
+                loss = loss + _LOOK_WEIGHT * cross_entropy(looked, places[pointed])
     return loss, [not miss for miss in missed.tolist()]
 
 

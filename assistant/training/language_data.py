@@ -163,6 +163,8 @@ class Batches:
         self.held_out = held_out
         self._answer_id = tokenizer.convert_tokens_to_ids("<|assistant|>")
         self._closing = frozenset(tokenizer.convert_tokens_to_ids(list(AFTER_LABELS)))
+        self._speaking = frozenset(tokenizer.convert_tokens_to_ids([t for t in AFTER_LABELS if "says" in t]))
+        self._quotes = frozenset(tokenizer(' "', add_special_tokens=False)["input_ids"][-1:])
         self._marks = {tokenizer.convert_tokens_to_ids(f"[S{n}]"): n for n in range(1, MOST_MARKS + 1)}
         self.steps = steps
 
@@ -189,7 +191,7 @@ class Batches:
         facts: list[Facts] = []
         starts: list[tuple[int, int, int]] = []
         start_facts: list[Facts] = []
-        pointers = torch.full(shape, -1)
+        pointers, copies = torch.full(shape, -1), torch.full(shape, -1)
         for number, (prefix, packed, lines) in enumerate(groups):
             prefixes[number, : len(prefix)] = torch.tensor(prefix)
             places = self._line_ends(prefix)
@@ -211,12 +213,42 @@ class Batches:
                     with_prefix[here] = sees
                     weights[here] = torch.tensor(counts)
                     if sees:
-                        marked = self._next_marks(ids, counts)
-                        pointers[here] = torch.tensor([at_mark.get(mark, -1) for mark in marked])
+                        pointed = [at_mark.get(mark, -1) for mark in self._next_marks(ids, counts)]
+                        pointers[here] = torch.tensor(pointed)
+                        copies[here] = torch.tensor(self._copied(ids, pointed, prefix))
                     at += len(ids)
         lengths = torch.tensor([len(prefix) for prefix, _, _ in groups])
-        more = [torch.tensor(items, dtype=torch.int64) for items in (ends, facts, starts, start_facts)]
-        return Batch(prefixes, lengths, rows, positions, exchanges, with_prefix, weights, tuple(kinds), *more, pointers)
+        line_ends, line_facts, begun, begun_facts = (
+            torch.tensor(items, dtype=torch.int64) for items in (ends, facts, starts, start_facts)
+        )
+        return Batch(
+            prefixes=prefixes,
+            prefix_lengths=lengths,
+            rows=rows,
+            positions=positions,
+            exchanges=exchanges,
+            with_prefix=with_prefix,
+            weights=weights,
+            kinds=tuple(kinds),
+            line_ends=line_ends,
+            line_facts=line_facts,
+            starts=begun,
+            start_facts=begun_facts,
+            pointers=pointers,
+            copies=copies,
+        )
+
+    def _copied(self, ids: Sequence[int], pointed: Sequence[int], prefix: Sequence[int]) -> list[int]:
+        """For each token of an answer where, in the prefix, the word stands that it quotes next; -1 for none."""
+        copied = [-1] * len(ids)
+        for place, line in enumerate(pointed):
+            if line < 0 or ids[place] not in self._quotes or prefix[line] not in self._speaking:
+                continue
+            step = 0
+            while ids[place + 1 + step] == prefix[line + 1 + step]:
+                copied[place + step] = line + 1 + step
+                step += 1
+        return copied
 
     def _next_marks(self, ids: Sequence[int], counts: Sequence[float]) -> list[int]:
         """For each token of an answer the number of the mark that comes next in it, 0 where none does."""

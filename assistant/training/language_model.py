@@ -122,6 +122,7 @@ class Batch:
         starts: int64 ``[E, 3]``: group, row and place of the token behind which the last answer of an exchange begins.
         pointers: int64 ``[B, N, R]``: where, in the prefix, the line stands whose mark comes next in the answer; -1 for
             none.
+        copies: int64 ``[B, N, R]``: where, in the prefix, the word stands that is quoted next; -1 for none.
         start_facts: int64 ``[E, 4]``: the facts of the first line that this answer marks; zeros where it marks none.
     """
 
@@ -138,6 +139,7 @@ class Batch:
     starts: torch.Tensor
     start_facts: torch.Tensor
     pointers: torch.Tensor
+    copies: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +149,8 @@ class States:
     Args:
         prefixes, rows: last hidden states, float32 ``[B, P, D]`` and ``[B, N, R, D]``.
         middle: hidden states of the prefixes after half of the layers.
-        looks: for each layer of the second half but the last, how the first head of the rows looks at prefix and row,
-            scores ``[B, N, R, P + R]``.
+        looks: for each layer of the second half but the last, how the first two heads of the rows look at prefix and
+            row, scores ``[B, N, 2, R, P + R]``.
     """
 
     prefixes: torch.Tensor
@@ -188,7 +190,7 @@ def hidden_states(model: Any, batch: Batch) -> States:
         key, value = (part.repeat_interleave(attention.num_key_value_groups, dim=1) for part in (key, value))
         mixed, scores = _attend(query.to(value.dtype), key.to(value.dtype), value, mask, width, rows)
         if len(body.layers) // 2 <= number < len(body.layers) - 1:
-            looks.append(scores[:, 0].unflatten(0, (count, rows)))
+            looks.append(scores[:, :2].unflatten(0, (count, rows)))
         x = x + attention.o_proj(mixed.transpose(1, 2).flatten(2))
         x = x + layer.mlp(layer.post_attention_layernorm(x))
     x = body.norm(x)
