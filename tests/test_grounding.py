@@ -43,6 +43,18 @@ def test_a_stretch_whose_ends_were_shown_can_be_cited(timeline):
     assert unresolved == (8, 9)
 
 
+def test_what_precedes_comes_before(timeline):
+    assert verdicts("The blue square is rotating [S2], preceded by a red circle moving left [S1].", timeline) == [
+        "supported"
+    ]
+    for text in (
+        "The blue square is rotating [S2], preceded by the blue square rotating [S2].",
+        "The blue square is rotating [S2], preceded by a red square moving right [S3].",
+        "A red circle moves left [S1], after a blue square rotates [S2].",
+    ):
+        assert verdicts(text, timeline) == ["contradicted"], text
+
+
 @pytest.mark.parametrize(
     ("written", "found"),
     [

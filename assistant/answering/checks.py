@@ -261,7 +261,7 @@ def _judge_order(parts: Sequence[Part]) -> Judgement | None:
     """ "then", "before" and "after" between marked parts must agree with the order in the video."""
     for earlier, later in itertools.pairwise(parts):
         text = later.text
-        lead = re.split(r"[,;]", text)[0] if not _LATER.search(text) else text
+        lead = re.split(r"[,;]", text.lstrip(" ,;"))[0] if not _LATER.search(text) else text
         if _LATER.search(text) or _LATER_INSIDE.search(lead):
             if later.ids[0] <= earlier.ids[0]:
                 return "contradicted", "timeline", f"S{later.ids[0]} does not come after S{earlier.ids[0]}"
