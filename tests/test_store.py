@@ -630,3 +630,26 @@ def test_an_upload_that_a_job_waits_for_is_kept(tmp_path):
 def test_an_entry_is_frozen(library, video):
     with pytest.raises(dataclasses.FrozenInstanceError):
         library.videos()[0].name = "other"
+
+
+def test_many_may_open_a_new_library_at_the_same_moment(tmp_path):
+    """Setting WAL mode is the one call for which SQLite does not always wait by itself."""
+    failed = []
+
+    def open_one(folder, gate):
+        gate.wait()
+        try:
+            Database(folder / "library.sqlite", folder / "backups", Disk()).close()
+        except LibraryUnusable as error:
+            failed.append(error)
+
+    for number in range(10):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        gate = threading.Barrier(6)
+        threads = [threading.Thread(target=open_one, args=(folder, gate)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not failed

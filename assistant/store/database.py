@@ -6,6 +6,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class Database:
                 restore(path, backups)
             self._writer = self._connect()
             try:
-                self._writer.execute("PRAGMA journal_mode=WAL")
+                self._write_ahead()
                 if check:
                     self._check()
                 new = self._version() == 0
@@ -50,6 +51,18 @@ class Database:
                 self._writer.close()
                 raise
             self._reader.execute("PRAGMA query_only=1")
+
+    def _write_ahead(self) -> None:
+        """Set WAL mode: it needs the file alone for a moment, and does not always wait for that as other calls do."""
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._writer.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
 
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """All rows of a query, as of the last commit."""
