@@ -60,7 +60,7 @@ def answer(
     """
     question = usable_question(question, settings.limits)
     if model is None:
-        yield from _without_model(question, timeline, history, ())
+        yield from _told(_without_model(question, timeline, history))
         return
     started = time.monotonic()
     pieces: list[str] = []
@@ -85,23 +85,25 @@ def answer(
     except ModelUnavailable as error:
         logger.warning("the language model failed: %s", error.what)
         notice = f"The language model did not answer ({error}). This answer was put together without it."
-        yield from _without_model(question, timeline, history, (notice,))
+        yield from _told(_noted(_without_model(question, timeline, history), (notice,)))
         return
     logger.info("answered model=%s seconds=%.1f", model.name, time.monotonic() - started)
     stopped = cancelled()
     made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings, similarity)
-    overlooked = made is not None and not made.found and second_opinion and not stopped
-    if made is not None and overlooked and _found_without(question, timeline, history):
-        notice = "The language model did not find it in this video. This answer was put together without it."
-        yield from _without_model(question, timeline, history, (notice,), made.text)
-    elif made is not None:
+    if made is not None and not made.found and second_opinion and not stopped:
+        other = _without_model(question, timeline, history, made.text)
+        if other.found and other.claims and all(claim.verdict == "supported" for claim in other.claims):
+            notice = "The language model did not find it in this video. This answer was put together without it."
+            yield from _told(_noted(other, (notice,)))
+            return
+    if made is not None:
         notices = ("Stopped before the end.",) if stopped else ()
         yield _noted(made, notices)
     elif stopped:
         yield Answer(question, "", found=False, model=model.name, notices=("Stopped before the end.",))
     else:
         notice = "Nothing that the language model said could be supported. This answer was put together without it."
-        yield from _without_model(question, timeline, history, (notice,), "".join(pieces))
+        yield from _told(_noted(_without_model(question, timeline, history, "".join(pieces)), (notice,)))
 
 
 def usable_question(question: str, limits: Limits) -> str:
@@ -121,14 +123,12 @@ def usable_question(question: str, limits: Limits) -> str:
     return text
 
 
-def _without_model(
-    question: str, timeline: Timeline, history: Sequence[Turn], notices: tuple[str, ...], draft: str = ""
-) -> Iterator[str | Answer]:
+def _without_model(question: str, timeline: Timeline, history: Sequence[Turn], draft: str = "") -> Answer:
+    """What the extractive answerer says, checked like any answer; ``draft`` is what a model had said instead."""
     answerer = ExtractiveAnswerer()
     reply = answerer.reply(question, timeline, _exchanges(history))
     citations, unresolved = resolve(reply.text, timeline)
-    yield reply.text
-    yield Answer(
+    return Answer(
         question,
         reply.text,
         citations,
@@ -136,16 +136,14 @@ def _without_model(
         unresolved,
         found=reply.found,
         model=answerer.name,
-        notices=notices,
         draft=clean(draft) if draft else "",
     )
 
 
-def _found_without(question: str, timeline: Timeline, history: Sequence[Turn]) -> bool:
-    """Whether the extractive answerer finds an answer of which every sentence is supported."""
-    reply = ExtractiveAnswerer().reply(question, timeline, _exchanges(history))
-    claims = check(reply.text, timeline)
-    return reply.found and bool(claims) and all(claim.verdict == "supported" for claim in claims)
+def _told(made: Answer) -> Iterator[str | Answer]:
+    """An answer that is there at once, as if it came in pieces."""
+    yield made.text
+    yield made
 
 
 def _exchanges(history: Sequence[Turn]) -> list[Exchange]:

@@ -182,7 +182,7 @@ def _look(
     plan = plan_of(settings, recognizer.spec)
     vocabulary, matrix = _vocabulary(bench, recognizer.labels, recognizer.none_below), label_matrix(bench)
     windows = Windows(plan, total)
-    frame_size = max(LEAST_FRAME_SIZE, recognizer.frame_size, describer.frame_size)
+    frame_size = frame_size_of(models)
     stream = read(
         path,
         video,
@@ -209,6 +209,11 @@ def _look(
         growing.store()
         raise
     return growing.whole(windows.shots)
+
+
+def frame_size_of(models: Models) -> int:
+    """Pixels of the shorter edge of the frames that are kept: enough for both visual models and for people."""
+    return max(LEAST_FRAME_SIZE, models.recognizer().frame_size, models.describer().frame_size)
 
 
 def _run_through(path: Path, video: Video, spool: SoundSpool, report: Report, cancelled: CancelCheck) -> None:

@@ -242,10 +242,15 @@ def _from(sight: Sight) -> _Found:
     return _Found(sight.action_scores, sight.action_embedding, sight.look_embeddings, seconds)
 
 
+def _looks(window: Window, watchers: Watchers) -> int:
+    """How many frames of it the describer sees."""
+    most = len(window.looks.frames)
+    return looks_wanted(window.changed_share, most) if watchers.save_work else most
+
+
 def _candidates(window: Window, watchers: Watchers) -> Clip:
     """The frames of which the describer sees some: those that the recogniser has seen, where few of them will do."""
-    most = len(window.looks.frames)
-    if watchers.recognizer is None or not watchers.save_work or looks_wanted(window.changed_share, most) == most:
+    if watchers.recognizer is None or _looks(window, watchers) == len(window.looks.frames):
         return window.looks
     if len(window.clips) == 1:
         return window.clips[0]
@@ -257,10 +262,9 @@ def _candidates(window: Window, watchers: Watchers) -> Clip:
 
 def _chosen(window: Window, frames: int, recognition: Recognition | None, watchers: Watchers) -> list[int]:
     """The indices of the candidates that the describer sees."""
-    most = len(window.looks.frames)
-    count = looks_wanted(window.changed_share, most) if watchers.save_work else most
-    if count == most:
-        return list(range(most))
+    count = _looks(window, watchers)
+    if count == len(window.looks.frames):
+        return list(range(count))
     changes = np.zeros(0, np.float32)
     if recognition is not None and recognition.changes is not None:
         # Nothing is known of what lies between two clips, so no step leads from one to the next.

@@ -6,6 +6,7 @@ import hashlib
 import io
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ import av
 import numpy as np
 
 from assistant import pictures
-from assistant.config import ROOT, Settings
+from assistant.config import ROOT, Limits, Settings
 from assistant.store import Library
 from assistant.timeline import (
     Absence,
@@ -32,6 +33,8 @@ from assistant.timeline import (
     Utterance,
     Video,
 )
+from assistant.ui import services as shared
+from assistant.ui.services import Services
 
 PACK = ROOT / "assistant" / "packs" / "demo"
 SIZE, RATE, SECONDS = (320, 180), 12, 24
@@ -227,6 +230,19 @@ class FakeJobs:
 
     def retry(self, job_id: str):
         self.job(job_id).state = "waiting"
+
+
+@contextmanager
+def desk(home: Path) -> Iterator[Services]:
+    """The services of the app's pages and routes over an empty library, installed while the block runs."""
+    settings = Settings(home=home, limits=Limits(max_bytes=3_000_000))
+    with Library(settings.home) as library:
+        made = Services(settings, FakeAssistant(settings, library), FakeJobs())
+        shared.install(made)
+        try:
+            yield made
+        finally:
+            shared.install(None)
 
 
 def job_of(number: int = 1, name: str = "talk.mp4", path: Path = Path("talk.mp4"), **values) -> SimpleNamespace:

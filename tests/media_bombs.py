@@ -42,17 +42,20 @@ def _announced_in_the_box(path: Path) -> Path:
     return _patched(write(path, [scene(1)] * 5), change)
 
 
+def _resized(content: bytearray, before: bytes, size: bytes) -> None:
+    """Write ``size`` behind each place where ``before`` stands."""
+    at = content.find(before)
+    assert at > 0
+    while at > 0:
+        begin = at + len(before)
+        content[begin : begin + len(size)] = size
+        at = content.find(before, begin + len(size))
+
+
 def _vp8(path: Path) -> Path:
     """WebM whose container says 96 x 64 and whose VP8 key frame says 16383 x 16383."""
-
-    def change(content: bytearray) -> None:
-        at = content.find(b"\x9d\x01\x2a")
-        assert at > 0
-        while at > 0:
-            content[at + 3 : at + 7] = (16383).to_bytes(2, "little") * 2
-            at = content.find(b"\x9d\x01\x2a", at + 7)
-
-    return _patched(write(path, [scene(1)] * 2, codec="libvpx"), change)
+    film = write(path, [scene(1)] * 2, codec="libvpx")
+    return _patched(film, lambda content: _resized(content, b"\x9d\x01\x2a", (16383).to_bytes(2, "little") * 2))
 
 
 def _full_range(stream) -> None:
@@ -62,15 +65,9 @@ def _full_range(stream) -> None:
 
 def _jpeg(path: Path) -> Path:
     """AVI of JPEG pictures whose own headers say 65500 x 65500."""
-
-    def change(content: bytearray) -> None:
-        at = content.find(b"\xff\xc0\x00\x11\x08")
-        assert at > 0
-        while at > 0:
-            content[at + 5 : at + 9] = (65500).to_bytes(2, "big") * 2
-            at = content.find(b"\xff\xc0\x00\x11\x08", at + 9)
-
-    return _patched(write(path, [scene(1)] * 3, codec="mjpeg", prepare=_full_range), change)
+    film = write(path, [scene(1)] * 3, codec="mjpeg", prepare=_full_range)
+    size = (65500).to_bytes(2, "big") * 2
+    return _patched(film, lambda content: _resized(content, b"\xff\xc0\x00\x11\x08", size))
 
 
 def _true_giant(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What the long tests of the real engine share: short films, a process that works their jobs off, and the engine."""
+"""What the long tests of jobs share: short films, a process that works a library's jobs off, what was found."""
 
 from __future__ import annotations
 
@@ -56,15 +56,18 @@ def handles(process_id: int) -> int:
 
 
 class Server:
-    """A process that works a library's jobs off with the real engine, and can be killed."""
+    """A process that works a library's jobs off and can be killed; its code is given the library's folder."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, home: Path, code: str = SERVER) -> None:
+        self._home, self._code = home, code
         self.start()
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(self._home)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT
+            [sys.executable, "-c", self._code, str(self._home)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
         )
 
     def workers(self) -> list[int]:

@@ -9,26 +9,18 @@ from urllib.parse import quote
 
 import pytest
 from asgi import ask
-from desk_fixture import FakeAssistant, FakeJobs, fill, job_of
+from desk_fixture import desk, fill, job_of
 
-from assistant.config import Limits, Settings
 from assistant.exports import Material, render
-from assistant.store import Library
 from assistant.timeline import Absence, ActionScore, Answer, Description, Utterance
-from assistant.ui import services as shared
 from assistant.ui.services import Services
 from assistant.ui.text import markdown, shown_name, with_citations
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory) -> Iterator[Services]:
-    home = tmp_path_factory.mktemp("requests")
-    settings = Settings(home=home / "home", limits=Limits(max_bytes=3_000_000))
-    with Library(settings.home) as library:
-        made = Services(settings, FakeAssistant(settings, library), FakeJobs())
-        shared.install(made)
+    with desk(tmp_path_factory.mktemp("requests") / "home") as made:
         yield made
-        shared.install(None)
 
 
 @pytest.fixture(scope="module")

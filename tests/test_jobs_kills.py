@@ -6,13 +6,13 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from real_engine import Server
 from test_jobs import ran, until
 from test_store_faults import problems
 
@@ -31,33 +31,11 @@ with JobQueue(Settings(Path(sys.argv[1])), worker=WorkerSpec("job_targets:open_t
 """
 
 
-class Server:
-    """A process that works a library's jobs off, and can be killed."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self.start()
-
-    def start(self) -> None:
-        code = SERVER.format(tests=str(TESTS))
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, str(self._home)], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT
-        )
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.end()
-
-    def end(self) -> None:
-        self.process.stdin.close()
-        self.process.wait(30)
-
-
 def kill_at_random(home: Path, kills: int, seed: int) -> dict[str, int]:
     """What was seen over this many jobs, each hit by one kill at a random moment of its run."""
     dice = random.Random(seed)
     seen = {"worker": 0, "server": 0, "repeated_parts": 0, "unfinished": 0, "different": 0, "problems": 0}
-    server = Server(home)
+    server = Server(home, SERVER.format(tests=str(TESTS)))
     try:
         for number in range(kills):
             path = home.parent / f"{number}.mp4"

@@ -8,15 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from desk_fixture import PACK, FakeAssistant, FakeJobs, fill
+from desk_fixture import PACK, FakeAssistant, desk, fill
 from streamlit.testing.v1 import AppTest
 from timelines import SHAPES, timeline_of
 
 from assistant import chat
-from assistant.config import ROOT, Settings
+from assistant.config import ROOT
 from assistant.errors import LibraryUnusable, ModelUnavailable
 from assistant.models import labels
-from assistant.store import Library
 from assistant.ui import services as shared
 from assistant.ui.services import Services
 from assistant.ui.tasks import TASKS
@@ -26,12 +25,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Services]:
-    settings = Settings(home=tmp_path / "home")
-    with Library(settings.home) as library:
-        made = Services(settings, FakeAssistant(settings, library), FakeJobs())
-        shared.install(made)
+    with desk(tmp_path / "home") as made:
         yield made
-        shared.install(None)
 
 
 @pytest.fixture

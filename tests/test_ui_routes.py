@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from asgi import ask
-from desk_fixture import FakeAssistant, FakeJobs, fill, job_of
+from desk_fixture import desk, fill, job_of
 
-from assistant.config import Limits, Settings
+from assistant.config import Limits
 from assistant.store import Library
 from assistant.ui import services as shared
 from assistant.ui.services import Services
@@ -24,12 +24,8 @@ from assistant.ui.tasks import Task, Tasks
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Services]:
-    settings = Settings(home=tmp_path / "home", limits=Limits(max_bytes=3_000_000))
-    with Library(settings.home) as library:
-        made = Services(settings, FakeAssistant(settings, library), FakeJobs())
-        shared.install(made)
+    with desk(tmp_path / "home") as made:
         yield made
-        shared.install(None)
 
 
 @pytest.fixture

@@ -93,12 +93,11 @@ def _analyze(engine: Assistant, video: Path) -> Json:
 
 def _decode_alone(engine: Assistant, video: Path) -> float:
     """Seconds of the same pass over the file with nobody looking or listening."""
-    spec, models = engine.models.clip_spec(), engine.models
     probed = probe(video, engine.settings.limits)
     if not probed.has_picture:
         return 0.0
-    plan = pipeline.plan_of(engine.settings, spec)
-    size = max(pipeline.LEAST_FRAME_SIZE, models.recognizer().frame_size, models.describer().frame_size)
+    plan = pipeline.plan_of(engine.settings, engine.models.clip_spec())
+    size = pipeline.frame_size_of(engine.models)
     started = time.perf_counter()
     stream = read(video, probed, frame_size=size, frame_rate=plan.frame_rate)
     for _ in Windows(plan, probed.duration_seconds).of(stream, lambda _: None):
