@@ -22,6 +22,7 @@ from assistant.timeline import (
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+SAMPLE = ROOT / "assistant/packs/demo/sample.mp4"
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from conftest import ROOT
+from conftest import SAMPLE
 
 from assistant import container
 from assistant.config import Limits, Settings
@@ -12,7 +12,6 @@ from assistant.jobs import JobQueue
 from assistant.store import Library
 from assistant.video import clip_at
 
-SAMPLE = ROOT / "assistant/packs/demo/sample.mp4"
 SOON = 180.0
 
 

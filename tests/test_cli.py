@@ -9,11 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SAMPLE
 
 from assistant.timeline import Timeline
-
-SAMPLE = ROOT / "assistant/packs/demo/sample.mp4"
 
 
 def run(*arguments, home, check=None, env=None, seconds=180):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import SAMPLE
 from real_engine import demo_settings, films, handles, resident_bytes
 
 from assistant.chat import Turn
@@ -21,7 +21,6 @@ from assistant.store import Library
 from assistant.timeline import Answer
 from assistant.ui.chat_panel import pumped
 
-SAMPLE = ROOT / "assistant/packs/demo/sample.mp4"
 QUESTIONS = (
     "What happens first?",
     "When is a red circle shown?",

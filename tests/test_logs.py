@@ -7,9 +7,8 @@ import shutil
 import subprocess
 import sys
 
-from conftest import ROOT
+from conftest import ROOT, SAMPLE
 
-SAMPLE = ROOT / "assistant/packs/demo/sample.mp4"
 QUESTION = "Which thing appears first, please?"
 # One process, so that the models are loaded once: the same commands as a person would give.
 PROGRAM = f"""

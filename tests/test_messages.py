@@ -7,15 +7,13 @@ import re
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import SAMPLE
 from media_bombs import BOMBS
 from PIL import Image
 
 from assistant.config import Limits
 from assistant.errors import InputUnusable
 from assistant.probing import probe
-
-SAMPLE = ROOT / "assistant/packs/demo/sample.mp4"
 
 
 def said(path, limits=None):

@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SAMPLE
 
-SAMPLE = ROOT / "assistant/packs/demo/sample.mp4"
 # One process, so that the models are loaded once: the same commands as a person would give.
 PROGRAM = """
 import errno, socket, sys
