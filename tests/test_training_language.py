@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
@@ -13,7 +14,7 @@ from assistant.training import language, language_data
 from assistant.training.language_data import Batches, CountingModel, corpus, draw_conversation, draw_summary, render
 from assistant.training.language_model import hidden_states, new_model, new_tokenizer
 from assistant.training.language_tasks import MAKERS, Asker, follow_up
-from assistant.training.language_wordings import HELD_OUT, TRAINED, every
+from assistant.training.language_wordings import HELD_OUT, TRAINED, every, word
 from assistant.training.language_world import draw_timeline, rows_of
 
 SEED = 120_000
@@ -40,8 +41,20 @@ def test_every_kind_of_question_has_twenty_wordings_and_some_that_are_kept_back(
 
 
 def test_no_kept_back_wording_is_trained_on():
-    for kind in HELD_OUT:
-        assert not wordings(HELD_OUT, kind) & wordings(TRAINED, kind), kind
+    kept_back = {whole for kind in HELD_OUT for whole in wordings(HELD_OUT, kind)}
+    rng = random.Random(SEED)
+    for kind in TRAINED:
+        assert not kept_back & wordings(TRAINED, kind), kind
+        assert not kept_back & {word(kind, rng) for _ in range(400)}, kind
+
+
+def test_words_are_exchanged_and_places_stay():
+    rng = random.Random(SEED)
+    for kind in TRAINED:
+        drawn = {word(kind, rng) for _ in range(400)}
+        assert drawn - wordings(TRAINED, kind) or kind in ("and_thing", "sure"), kind
+        places = {place for text in TRAINED[kind] for place in re.findall(r"{\w+}", text)}
+        assert {place for text in drawn for place in re.findall(r"{\w+}|[{}]", text)} == places, kind
 
 
 @pytest.mark.parametrize("held_out", [False, True])

@@ -16,7 +16,8 @@ from assistant.conversation import note_on
 from assistant.grounding import marks
 from assistant.timeline import Timeline, clock
 from assistant.training.language_model import MOST_MARKS
-from assistant.training.language_wordings import HELD_OUT, TRAINED, loosened, word
+from assistant.training.language_variants import loosened
+from assistant.training.language_wordings import HELD_OUT, TRAINED, word
 from assistant.training.language_world import THINGS, Row, Run, rows_of, runs_of
 from assistant.world.scenes import CAMERA_ACTIONS
 from assistant.world.vocabulary import ACTIONS, COLORS, DAYS, NUMBERS, SHAPES
@@ -303,7 +304,7 @@ def _order(asker: Asker) -> Made:
     if one[0] is two[0]:
         return None
     first, second = sorted((one[0], two[0]), key=lambda run: run.ids[0])
-    right = (first is one[0]) == (" before " in question)
+    right = (first is one[0]) == ("before " in question.lower())
     return question, f"{'Yes' if right else 'No'}: {tell(first)}, then {tell(second)}."
 
 

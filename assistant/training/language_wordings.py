@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import random
 import re
+from functools import cache
+
+from assistant.training.language_variants import with_other_words
 
 _CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
 
@@ -22,6 +25,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "What is the (first|opening) (event|action|scene)?",
         "(Tell me|Describe|Say) what (happens|goes on) first.",
         "What comes first (in the video|here|in it|)?",
+        "What is there at the very beginning?",
+        "(Which|What) action (begins|opens) the video?",
+        "What (happens|goes on) in the (first|opening) seconds?",
+        "With what does (it|everything|the whole thing) (begin|start)?",
     ),
     "last": (
         "What happens (last|at last|last of all|in the end)?",
@@ -33,18 +40,28 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "What is the (last|final|closing) (event|action|scene)?",
         "(Tell me|Describe|Say) what (happens|goes on) last.",
         "What comes last (in the video|here|in it|)?",
+        "What is there at the very end?",
+        "(Which|What) action (finishes|closes) the video?",
+        "What (happens|goes on) in the (last|final|closing) seconds?",
+        "With what does (it|everything|the whole thing) (end|finish)?",
     ),
     "first_look": (
         "What is the first thing to be seen?",
         "(Which|What) (object|thing|shape) is (shown|seen|visible) first?",
         "What (can be seen|is shown|is visible|do we see) first?",
         "Which (object|thing) (opens the video|comes first|do we see first)?",
+        "(Which|What) (object|thing) is (there first|the first one|first of all)?",
+        "Name the first (object|thing) (that is shown|to be seen|on screen).",
+        "The first object: (which|what) is it?",
     ),
     "last_look": (
         "What is the last thing to be seen?",
         "(Which|What) (object|thing|shape) is (shown|seen|visible) last?",
         "What (can be seen|is shown|is visible|do we see) last?",
         "Which (object|thing) (closes the video|comes last|do we see last)?",
+        "(Which|What) (object|thing) is (there last|the last one|last of all)?",
+        "Name the last (object|thing) (that is shown|to be seen|on screen).",
+        "The last object: (which|what) is it?",
     ),
     "do": (
         "What does the {thing} do?",
@@ -58,6 +75,12 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Which|What) (action|movement|motion) does the {thing} (make|show|do)?",
         "And what about the {thing}?",
         "What did the {thing} do?",
+        "What is it that the {thing} does?",
+        "What (movement|motion|action) is (made|done) by the {thing}?",
+        "In what way does the {thing} (move|behave)?",
+        "(What is|What's) the {thing} (busy with|engaged in)?",
+        "What is (shown|known|to be said) of the {thing}?",
+        "Everything about the {thing}, please.",
     ),
     "when": (
         "When does the {thing} {base}?",
@@ -69,6 +92,12 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Find|Show me|Jump to) the {thing} {gerund}.",
         "How long does the {thing} {base}?",
         "When can I see the {thing} {gerund}?",
+        "The {thing} {third}: (when|where) is that?",
+        "(Which|What) (segment|scene|part) (has|holds|contains) the {thing} {gerund}?",
+        "(During|In) (which|what) (segment|scene) is the {thing} {gerund}?",
+        "(Take me|Bring me|Jump) to where the {thing} {third}.",
+        "(From when to when|How long) is the {thing} {gerund}?",
+        "(I look for|I am looking for|Where is) the (moment|place) (when|where) the {thing} {third}.",
     ),
     "when_camera": (
         "When does the camera {base}?",
@@ -78,6 +107,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Show me|Find|Go to) the (moment|scene|part) (when|where) the camera {third}.",
         "Does the camera {base}?",
         "Is there a scene (where|in which) the camera {third}?",
+        "The camera {third}: when is that?",
+        "(Which|What) (segment|scene) (has|holds|contains) the camera {gerund}?",
+        "(During|In) (which|what) (segment|scene) is the camera {gerund}?",
+        "Is the camera (ever|anywhere) {gerund}?",
     ),
     "when_something": (
         "When does (something|anything|an object|a thing) {base}?",
@@ -85,6 +118,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Show me|Find|Go to) the (moment|scene|part) (when|where) something {third}.",
         "Does (anything|something) {base}?",
         "(Where in the video|In which scene|In which segment) does something {base}?",
+        "(During|In) (which|what) (segment|scene) is something {gerund}?",
+        "When is (something|anything|an object) {gerund}?",
+        "(Which|What) (segment|scene) has something {gerund}?",
+        "Is (something|anything) {gerund}?",
     ),
     "present": (
         "When does the {thing} appear?",
@@ -96,6 +133,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Can I see|Do we see|Do I see) a {thing}?",
         "(Does the video|Do the pictures) show a {thing}?",
         "Is a {thing} in (it|the video|this clip)?",
+        "(During|In) (which|what) (segment|scene) is the {thing}?",
+        "(Find|Look for|Show me) the {thing}.",
+        "Is there (a|an|any) {thing} (anywhere|at all|somewhere)?",
+        "(I look for|I am looking for) a {thing}.",
+        "Did a {thing} (appear|come up)?",
     ),
     "count_action": (
         "How many times does (something|anything|an object) {base}?",
@@ -106,6 +148,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Count (the times|how often|how many times) something {third}.",
         "How (many times|often) (can I|do we) see something {gerund}?",
         "How (many times|often) does one of the (objects|things) {base}?",
+        "How (many times|often) (has something|did something) {base}?",
+        "In how many (places|moments) is something {gerund}?",
+        "(Number|Count) of times something {third}?",
+        "(Tell me|Say) how (many times|often) something {third}.",
+        "How (many times|often) in (all|total) does something {base}?",
     ),
     "count_camera": (
         "How many times does the camera {base}?",
@@ -118,6 +165,8 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "How (many times|often) did the camera {base}?",
         "(Number of times|How many times) the camera {third}?",
         "(And|) how (many times|often) does the camera {base}?",
+        "In how many (places|moments) is the camera {gerund}?",
+        "How (many times|often) in (all|total) does the camera {base}?",
     ),
     "count_thing": (
         "In how many scenes is there (a|an) {thing}?",
@@ -127,6 +176,12 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "How (many times|often) does (a|the) {thing} (appear|occur|come)?",
         "Count the (scenes with a {thing}|{thing}s).",
         "In how many scenes can a {thing} be seen?",
+        "(Tell me|Say) how (many times|often) a {thing} (appears|is shown).",
+        "(Tell me|Say) how many {thing}s there are.",
+        "How (many times|often) in (all|total) is there a {thing}?",
+        "In how many (moments|places) is there a {thing}?",
+        "How (many times|often) did a {thing} (appear|occur)?",
+        "(Number|Count) of {thing}s?",
     ),
     "after": (
         "What happens (after|right after|directly after) the {thing} {third}?",
@@ -137,6 +192,14 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "After the {thing} {third}, what (happens|comes) next?",
         "What happens once the {thing} has been {gerund}?",
         "What does the video show after the {thing} {third}?",
+        "What (comes|happens|follows) (immediately|straight|shortly) after the {thing} {third}?",
+        "Once the {thing} {third}, what (comes|happens|follows)?",
+        "(And|) after the {thing} {third}?",
+        "What did we see after the {thing} {third}?",
+        "When the {thing} {third}, what (comes|follows) (after|behind) it?",
+        "What is the scene after the {thing} {third}?",
+        "(Which|What) (action|thing) follows after the {thing} {third}?",
+        "(Tell me|Say) what (comes|follows) after the {thing} is {gerund}.",
     ),
     "before": (
         "What happens (before|just before|right before|directly before) the {thing} {third}?",
@@ -147,6 +210,15 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "The {thing} {third}: what (comes|happens|was) before that?",
         "What happened before the {thing} {third}?",
         "What (happens|is shown) (shortly|immediately) before the {thing} {third}?",
+        "What (comes|goes on|happens) (immediately|straight|shortly) before the {thing} {third}?",
+        "(And|) before the {thing} {third}?",
+        "What did we see before the {thing} {third}?",
+        "What leads up to it that the {thing} {third}?",
+        "What is the scene before the {thing} {third}?",
+        "(Which|What) (action|thing) comes before the {thing} {third}?",
+        "(Tell me|Say) what (comes|is shown) before the {thing} is {gerund}.",
+        "What precedes the {thing} {gerund}?",
+        "Until the {thing} {third}, what (happens|goes on)?",
     ),
     "order": (
         "Does the {thing} {base} before the {other} {third2}?",
@@ -163,6 +235,18 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Do we see the {thing} {gerund} after the {other} {third2}?",
         "Is the {thing} (already|ever) {gerund} before the {other} {third2}?",
         "Is the {thing} (still|only) {gerund} after the {other} {third2}?",
+        "Is it (right|correct|so) that the {thing} {third} before the {other} {third2}?",
+        "Is it (right|correct|so) that the {thing} {third} after the {other} {third2}?",
+        "(I think|I say|It seems that) the {thing} {third} before the {other} {third2}: (right|is that so|correct)?",
+        "(I think|I say|It seems that) the {thing} {third} after the {other} {third2}: (right|is that so|correct)?",
+        "Am I right that the {thing} {third} before the {other} {third2}?",
+        "Am I right that the {thing} {third} after the {other} {third2}?",
+        "(Check|Verify) (that|whether) the {thing} {third} before the {other} {third2}.",
+        "(Check|Verify) (that|whether) the {thing} {third} after the {other} {third2}.",
+        "Would you say that the {thing} {third} before the {other} {third2}?",
+        "Would you say that the {thing} {third} after the {other} {third2}?",
+        "Before the {other} {third2}, does the {thing} {base}?",
+        "After the {other} {third2}, does the {thing} {base}?",
     ),
     "which_first": (
         "(Which|What) (comes|happens|is) first: the {thing} or the {other}?",
@@ -174,6 +258,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Is the {thing} or the {other} (first|earlier)?",
         "What is the order of the {thing} and the {other}?",
         "Who is (first|earlier): the {thing} or the {other}?",
+        "(Which|What) (do I see|is shown|appears|is on screen) (first|earlier): the {thing} or the {other}?",
+        "Of the {thing} and the {other}, which (is|comes) (first|earlier)?",
+        "Does the {thing} or the {other} come first?",
+        "The {thing} and the {other}: which (comes|is) first?",
+        "Order the {thing} and the {other}.",
     ),
     "compare": (
         "Compare the {thing} (and|with) the {other}.",
@@ -185,6 +274,12 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "What (sets the {thing} apart from|distinguishes the {thing} from) the {other}?",
         "The {thing} (and|versus) the {other}: what do they do?",
         "In what (way|respect) do the {thing} and the {other} differ?",
+        "Contrast the {thing} (and|with) the {other}.",
+        "The {thing} and the {other}: (how do they differ|what is different|what is the difference)?",
+        "What does the {thing} do, and what does the {other} do?",
+        "(Set|Put) the {thing} and the {other} side by side.",
+        "(Tell me|Say) how the {thing} differs from the {other}.",
+        "What is (other|different) with the {thing} than with the {other}?",
     ),
     "said_at": (
         "What is said at {time}?",
@@ -197,6 +292,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Is anything said at {time}?",
         "What is (told|heard|spoken) at {time}?",
         "(Repeat|Quote) the words of segment {segment}.",
+        "At {time}, what (is said|do we hear|are they saying)?",
+        "(Which|What) words (fall|come) at {time}?",
+        "What is being said in segment {segment}?",
+        "(Which|What) words are (said|spoken) in segment {segment}?",
     ),
     "said_while": (
         "What is said (while|when|as) the {thing} {third}?",
@@ -206,6 +305,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "What do they say (while|when) the {thing} {third}?",
         "What is said while the {thing} is {gerund}?",
         "Is anything said while the {thing} {third}?",
+        "The {thing} {third}: what is said (then|there|meanwhile)?",
+        "(While|When|As) the {thing} {third}, what (is said|do we hear|do they say)?",
+        "(Repeat|Quote) what is said (while|when) the {thing} {third}.",
+        "(Tell me|Say) what is said while the {thing} is {gerund}.",
+        "What is (told|spoken|mentioned) (while|when) the {thing} {third}?",
     ),
     "said_first": (
         "What is the first thing that is said?",
@@ -216,6 +320,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "How does the (narrator|speaker) begin?",
         "(Tell me|Repeat|Quote) the first (sentence|words).",
         "What (do they say|is spoken) first?",
+        "(Which|What) is the first sentence?",
+        "What is (heard|told|spoken) (first|at the beginning|at the start)?",
+        "With (which|what) words does it (begin|start|open)?",
+        "The first words, please.",
+        "What is the opening (line|sentence)?",
     ),
     "said_last": (
         "What is the last thing that is said?",
@@ -226,6 +335,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "How does the (narrator|speaker) end?",
         "(Tell me|Repeat|Quote) the last (sentence|words).",
         "What (do they say|is spoken) last?",
+        "(Which|What) is the last sentence?",
+        "What is (heard|told|spoken) (last|at the end)?",
+        "With (which|what) words does it (end|close|finish)?",
+        "The last words, please.",
+        "What is the (closing|final) (line|sentence)?",
     ),
     "said_about": (
         "What is said about the {thing}?",
@@ -237,6 +351,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Is anything said about the {thing}?",
         "(When|Where) is the {thing} mentioned?",
         "Who speaks (about|of) the {thing}?",
+        "(Repeat|Quote) what is said about the {thing}.",
+        "Does (anybody|anyone|somebody) (mention|speak of|talk about) the {thing}?",
+        "(Tell me|Say) what is said (of|about) the {thing}.",
+        "(Which|What) sentence (mentions|names|is about) the {thing}?",
+        "The {thing}: what is said about it?",
     ),
     "said_all": (
         "What is said (in the video|in it|here|)?",
@@ -245,6 +364,12 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Repeat|Quote|Tell me) what is said.",
         "Does anybody (speak|say anything)?",
         "What (do we hear|can be heard)?",
+        "What is (spoken|heard|being said)?",
+        "What are the words?",
+        "(Give me|List|Show me) (all the words|the transcript|everything that is said).",
+        "Is anything said?",
+        "What is (told|being told) in the (video|clip)?",
+        "All that is said, please.",
     ),
     "day": (
         "Which day of the week is mentioned?",
@@ -252,6 +377,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(What|Which) day is (mentioned|named|said|spoken of)?",
         "(What|Which) (day|weekday) do we hear?",
         "On which day was this filmed?",
+        "What (weekday|day of the week) is it?",
+        "(Tell me|Say) the (day|weekday).",
+        "On what day did they film?",
+        "Is a (day|weekday) (mentioned|named|said)?",
+        "When is this filmed, on (what|which) day?",
     ),
     "code": (
         "What is the code?",
@@ -263,6 +393,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Say|Repeat|Quote) the code.",
         "Is there a code?",
         "Is a code (said|named|read out|mentioned)?",
+        "(And|) the code?",
+        "(Tell me|Say) (what|which) code is (said|read out|given).",
+        "(Which|What) (digits|numbers) (has|does) the code(| have)?",
+        "What is the (secret code|code word|code number)?",
+        "How does the code (go|run|read)?",
     ),
     "numbers": (
         "Which numbers are (counted|said|heard|read out)?",
@@ -270,6 +405,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(What|Which) numbers does the (narrator|speaker|voice) (count|say)?",
         "What is counted?",
         "(Tell|Give) me the numbers that are counted.",
+        "(Tell me|Say) (what|which) numbers are (counted|said).",
+        "(Which|What) numbers do we hear?",
+        "Which numbers do they count?",
+        "(Repeat|Quote|List) the numbers.",
+        "How does the counting go?",
     ),
     "when_said": (
         "When is {word} mentioned?",
@@ -280,6 +420,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Does (somebody|anybody|the narrator) (say|mention) {word}?",
         "What does the (narrator|speaker) say about {word}?",
         "(Where|When) is {word} (said|named)?",
+        "(Find|Show me) where {word} is (said|mentioned|named).",
+        "(Which|What) sentence (mentions|holds|names) {word}?",
+        "(Repeat|Quote) what is said about {word}.",
+        "Is there (talk|mention) of {word}?",
+        "Who (says|mentions) {word}?",
     ),
     "colour": (
         "What colour is the {shape} that {third}?",
@@ -293,6 +438,12 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(What|Which) colour has the {shape} that (is {gerund}|{third})?",
         "(Tell me|Say) (what|which) colour the {shape} is that {third}.",
         "The {gerund} {shape} has (which|what) colour?",
+        "(What|Which) colour is it that the {shape} has that {third}?",
+        "The {shape} that is {gerund}: (what|which) colour has it?",
+        "Name the colour of the {gerund} {shape}.",
+        "How is the {shape} coloured that {third}?",
+        "(Does|Did) the {shape} that {third} have a colour, and which?",
+        "The colour of the {shape} that {third}, please.",
     ),
     "colour_shape": (
         "What colour is the {shape}?",
@@ -306,6 +457,12 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Which|What) colours do the {shape}s have?",
         "In (what|which) colour is the {shape} shown?",
         "The {shape} has (which|what) colour?",
+        "The {shape}: (what|which) colour has it?",
+        "How is the {shape} coloured?",
+        "What is the {shape}'s colour?",
+        "The colour of the {shape}, please.",
+        "(Which|What) colours are there of the {shape}?",
+        "(I need|I want to know) the colour of the {shape}.",
     ),
     "shape": (
         "What is the shape of the {color} thing that {third}?",
@@ -317,6 +474,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Of (what|which) shape is the {color} thing that {third}?",
         "(What|Which) shape is (it that is {color} and {third}|the {gerund} {color} thing)?",
         "(Tell me|Say) (what|which) shape the {color} thing has that {third}.",
+        "(What|Which) shape is it that the {color} (thing|object) has that {third}?",
+        "The {color} (thing|object) that is {gerund}: (what|which) shape has it?",
+        "Name the shape of the {gerund} {color} (thing|object).",
+        "(What|Which) form has the {color} (thing|object) that {third}?",
+        "The shape of the {color} (thing|object) that {third}, please.",
     ),
     "which": (
         "What is {gerund}?",
@@ -328,6 +490,12 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Which|What) (object|thing|shape) is it that {third}?",
         "Which (objects|things) {base}?",
         "Who {third}?",
+        "(Which|What) one {third}?",
+        "What is it that {third}?",
+        "What is (there|shown) {gerund}?",
+        "(List|Name) (what|everything that) {third}.",
+        "(Find|Show me) what is {gerund}.",
+        "(Which|What) of (them|these|all things) is {gerund}?",
     ),
     "yes": (
         "Is there a {thing} that {third}?",
@@ -343,6 +511,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Do we|Do I) ever see the {thing} {gerund}?",
         "Do you (see|find) a {thing} that {third}?",
         "(Is it so|Is it right) that the {thing} {third}?",
+        "(Do we|Do I|Can I) (really|actually|) see the {thing} {gerund}?",
+        "Is the {thing} (ever|anywhere|really) {gerund}?",
+        "Does the {thing} (really|actually) {base}?",
+        "Is there any {thing} {gerund}?",
+        "Did the {thing} (ever|really) {base}?",
     ),
     "why": (
         "Why does the {thing} {base}?",
@@ -357,6 +530,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(How sure|How certain) are you that the {thing} {third}?",
         "What (shows|proves|tells you) that the {thing} {third}?",
         "What makes the {thing} {base}?",
+        "What (speaks for it|is the proof) that the {thing} {third}?",
+        "On what (ground|basis) do you say that the {thing} {third}?",
+        "How come the {thing} {third}?",
+        "Where do you (have|take) it from that the {thing} {third}?",
+        "Why (do you believe|are you sure) that the {thing} {third}?",
     ),
     "premise": (
         "What does the {thing} do after it {third}?",
@@ -369,6 +547,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Which|What) scene is it (in which|where) the {thing} {third}?",
         "(Tell me|Describe) what happens while the {thing} {third}.",
         "What (do we see|can we see) while the {thing} is {gerund}?",
+        "(While|When|As) the {thing} {third}, what (happens|goes on|is shown|do we see)?",
+        "What does the {thing} do next, after it {third}?",
+        "Once the {thing} {third}, what does it do?",
+        "What (happens|goes on) during the time the {thing} is {gerund}?",
     ),
     "at": (
         "What happens at {time}?",
@@ -381,6 +563,14 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Describe|Summarise|Sum up) segment {segment}.",
         "What (can be seen|is shown) in segment {segment}?",
         "What is it that we see at {time}?",
+        "At {time}, what (happens|is shown|do we see|is going on)?",
+        "(And|) at {time}?",
+        "(What|Which) (object|thing|scene) is it at {time}?",
+        "What (is|was) (there|going on) in segment {segment}?",
+        "Segment {segment}: what (happens|goes on|is shown)?",
+        "(Take me|Go|Jump) to {time}: what (happens|is shown)?",
+        "(Tell me|Say) what is (shown|seen) at {time}.",
+        "(Explain|Outline) segment {segment}.",
     ),
     "camera_do": (
         "What does the camera do while the {thing} is shown?",
@@ -390,6 +580,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Say|Describe) what the camera does (while|when) the {thing} is shown.",
         "(Which|What) movement does the camera make (while|when) the {thing} is shown?",
         "What is the camera doing (while|when) we see the {thing}?",
+        "(While|When|As) the {thing} is shown, what does the camera do?",
+        "(While|When|As) we see the {thing}, how does the camera move?",
+        "The {thing} is on screen: what does the camera do?",
+        "How is the camera moved (while|when) the {thing} is (seen|shown)?",
     ),
     "camera_seen": (
         "What can be seen while the camera {third}?",
@@ -399,6 +593,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(What|Which thing) is on screen when the camera {third}?",
         "(Tell me|Say) what is shown while the camera {third}.",
         "Over (what|which object) is the camera {gerund}?",
+        "(While|When|As) the camera {third}, what (is shown|is seen|do we see)?",
+        "The camera {third}: over (what|which object)?",
+        "(Over what|Over which thing|Past what) does the camera {base}?",
+        "What is it that the camera {third} over?",
     ),
     "camera_all": (
         "What does the camera do?",
@@ -412,6 +610,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(List|Name) (the|all) movements of the camera.",
         "How is the camera moved?",
         "Is there any movement of the camera?",
+        "In (what|which) (way|ways) does the camera move?",
+        "(Which|What) (movements|motions) of the camera are there?",
+        "Did the camera (move|do anything)?",
+        "How does the camera behave?",
     ),
     "modality": (
         "Is {topic} something that is said or seen?",
@@ -425,6 +627,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Do the (words|pictures) hold {topic}?",
         "Can {topic} be (seen|heard)?",
         "Is {topic} in the words or in the pictures?",
+        "{topic}: (seen or said|said or seen|shown or only mentioned)?",
+        "(Seen or said|Said or seen): {topic}?",
+        "Is {topic} in the (pictures|picture) or in the (words|speech)?",
+        "Do we (only|just) hear of {topic}, or (is it shown|do we see it)?",
+        "(Check|Tell me) (whether|if) {topic} is (shown|visible) or only (said|talked about).",
     ),
     "colours": (
         "Which colours (are there|occur|can be seen|are shown|do the objects have)?",
@@ -433,6 +640,13 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "How many (different|) colours are there?",
         "(Tell me|Say) (which|what) colours (there are|occur).",
         "In which colours are the objects?",
+        "What (is the list|is the set) of (colours|all colours)?",
+        "(List|Give me|Show me) every colour (that occurs|that there is|).",
+        "(Which|What) colours have (the things|they)?",
+        "All (the|) colours, please.",
+        "The colours (of everything|that are there|in it): which are they?",
+        "How (colourful is it|many colours do we see)?",
+        "Of (which|what) colours are the things?",
     ),
     "shapes": (
         "Which shapes (are there|occur|can be seen|are shown|do the objects have)?",
@@ -441,6 +655,13 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "How many (different|) shapes are there?",
         "(Tell me|Say) (which|what) shapes (there are|occur).",
         "Of which shapes are the objects?",
+        "What (is the list|is the set) of (shapes|all shapes)?",
+        "(List|Give me|Show me) every shape (that occurs|that there is|).",
+        "(Which|What) shapes have (the things|they)?",
+        "All (the|) shapes, please.",
+        "The shapes (of everything|that are there|in it): which are they?",
+        "How many shapes do we see?",
+        "(Which|What) (forms|kinds of shape) are there?",
     ),
     "summary": (
         "What happens (in the video|in it|here|in this video|in this clip)?",
@@ -452,6 +673,13 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Tell me|Say) what happens.",
         "What happens?",
         "(Retell|Tell) the video in short.",
+        "(Tell|Retell) (me|us) the (whole|entire) (video|clip|film).",
+        "What (is|was) (it all|all this|the whole) about?",
+        "(Explain|Outline) the (video|clip|film).",
+        "What (goes on|takes place) (here|in it|in the clip|in the film)?",
+        "(Summary|A summary|Overview|An overview), please.",
+        "What is (to be seen|shown|going on) in (this|the) (clip|film)?",
+        "(Give me|I want) (an overview|the gist|the story) of the (video|clip).",
     ),
     "unknowable": (
         "What is the name of the (narrator|speaker|video)?",
@@ -471,6 +699,14 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Write me a (poem|story|letter|joke).",
         "What is the meaning of (life|this)?",
         "How (big|heavy|tall|fast|far|warm) is (it|the video|the narrator)?",
+        "Who (is|are) (you|your maker|the actors)?",
+        "What is the (narrator's|speaker's) (name|age|job)?",
+        "When was this (video|film|clip) (made|published|uploaded)?",
+        "(Which|What) (brand|company|studio) made this?",
+        "(Draw|Paint|Play|Translate) something for me.",
+        "How many (people|viewers|likes) (are there|does it have)?",
+        "Is the (narrator|speaker) (happy|married|a man|a woman)?",
+        "What (time|day) is it now?",
     ),
     "next": (
         "And then?",
@@ -478,6 +714,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "And (after that|next|afterwards)?",
         "What comes (next|then|after that)?",
         "(What|And what) (follows|happens) (then|after that)?",
+        "(So|And|) what (follows|happens) (next|now|thereafter)?",
+        "(And|) what (does|did) (it show|we see|they show) (next|after that)?",
+        "(Go on|Continue|And on|What else then).",
+        "(And|) the next (scene|thing|one)?",
+        "(And|) what is (after|behind) that?",
     ),
     "previous": (
         "And before that?",
@@ -486,6 +727,12 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "And what happens before that?",
         "And what (was|came|happened) before that?",
         "What (happens|is going on|was) (right before|shortly before) that?",
+        "(And|) what (does|did) (it show|we see|they show) before that?",
+        "(And|) the (scene|thing|one) before(| that)?",
+        "(Go back|Back|One back).",
+        "What (preceded|precedes) (that|it)?",
+        "(And|) (right|directly|shortly) before(| that| it)?",
+        "(And|) what is before that?",
     ),
     "its_colour": (
         "What colour is it?",
@@ -495,6 +742,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Of what colour is it?",
         "(Tell me|Say) its colour.",
         "(And|) what colour is that?",
+        "(And|) (what|which) colour has it?",
+        "The colour(| of it)?",
+        "How is it coloured?",
+        "What is its colour?",
+        "(And|) in (what|which) colour?",
     ),
     "its_shape": (
         "What shape is it?",
@@ -504,6 +756,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Tell me|Say) its shape.",
         "(And|) what shape is that?",
         "What form does it have?",
+        "What is its shape?",
+        "(And|) (what|which) (shape|form) has it?",
+        "The shape(| of it)?",
+        "How is it shaped?",
     ),
     "its_action": (
         "What does it do?",
@@ -516,6 +772,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "And what is it (doing|up to)?",
         "How is it moving?",
         "And what happens to it?",
+        "(And|) (what|which) (movement|action) does it (make|do|show)?",
+        "What is it that it does?",
+        "In what way does it move?",
+        "(And|) its action?",
     ),
     "its_words": (
         "What is said (there|then|at that moment|meanwhile|while that happens)?",
@@ -524,6 +784,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "And the words?",
         "What (do they say|do we hear) (there|then|meanwhile)?",
         "What does the narrator say (there|then)?",
+        "(And|) (which|what) words are (said|spoken) (there|then)?",
+        "(And|) what is (spoken|heard|told) (there|then|meanwhile)?",
+        "(Repeat|Quote) (the words|what is said) (there|then).",
+        "(And|) do they say (anything|something) (there|then)?",
     ),
     "its_time": (
         "When?",
@@ -537,6 +801,10 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Show me that.",
         "(And|) at which moment?",
         "Where in the video?",
+        "(And|) in (what|which) (segment|part)?",
+        "(Take|Bring) me there.",
+        "(And|) since when?",
+        "What is the time of (that|it)?",
     ),
     "and_thing": (
         "And the {thing}?",
@@ -547,6 +815,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "(Now|So|And now) (what about|) the {thing}?",
         "The same for the {thing}.",
         "And for the {thing}?",
+        "(Then|So) the {thing}?",
+        "(And|) as to the {thing}?",
+        "The {thing}(| too| as well)?",
+        "(And|) with the {thing}?",
+        "(And|) what is it with the {thing}?",
     ),
     "sure": (
         "Are you sure?",
@@ -557,6 +830,11 @@ TRAINED: dict[str, tuple[str, ...]] = {
         "Is it (so|sure)?",
         "Do you mean it?",
         "Can that be (true|right)?",
+        "(And|) is that (correct|sure|so)?",
+        "(Can|May) I (trust|believe) (that|it)?",
+        "(Honestly|Truly|Certain|Sure)?",
+        "Do you (really|) (believe|think) (so|that)?",
+        "How (certain|safe) is that?",
     ),
 }
 
@@ -673,13 +951,19 @@ HELD_OUT: dict[str, tuple[str, ...]] = {
     "and_thing": ("And how about the {thing}?",),
 }
 
-_OPENINGS = ("Please tell me: ", "Tell me, ", "One question: ", "So, ", "In this video, ", "Please: ")
-
 
 def word(kind: str, rng: random.Random, held_out: bool = False) -> str:
     """One wording of a kind with its places still open; a kept-back one where there is one and it is asked for."""
-    table = HELD_OUT if held_out and kind in HELD_OUT else TRAINED
-    return chosen(rng.choice(table[kind]), rng)
+    if held_out:
+        return chosen(rng.choice(HELD_OUT.get(kind, TRAINED[kind])), rng)
+    text = chosen(rng.choice(TRAINED[kind]), rng)
+    other = with_other_words(text, rng)
+    return text if other in _kept_back() else other
+
+
+@cache
+def _kept_back() -> frozenset[str]:
+    return frozenset(whole for texts in HELD_OUT.values() for text in texts for whole in every(text))
 
 
 def every(text: str) -> list[str]:
@@ -698,17 +982,3 @@ def chosen(text: str, rng: random.Random) -> str:
     while match := _CHOICE.search(text):
         text = text[: match.start()] + rng.choice(match.group(1).split("|")) + text[match.end() :]
     return " ".join(text.split()).replace(" ?", "?").replace(" .", ".")
-
-
-def loosened(question: str, rng: random.Random) -> str:
-    """The question as hurried people type it: now and then an opening, no capital, or no question mark."""
-    draw = rng.random()
-    if draw < 0.06 and question[:4] not in ("And ", "Are "):
-        return rng.choice(_OPENINGS) + question[0].lower() + question[1:]
-    if draw < 0.12:
-        return question[0].lower() + question[1:]
-    if draw < 0.18:
-        return question.rstrip("?.")
-    if draw < 0.22:
-        return (question[0].lower() + question[1:]).rstrip("?.")
-    return question
