@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 # Bumped when the same file would give other windows, frames or voice than before.
 DECODER_VERSION = "1"
+SIGHTS_VERSION = "2"  # to be raised with every change of what the visual models are shown or compute of it
 MOST_WINDOWS = 8  # that go to the models at once
 LEAST_FRAME_SIZE = 240  # pixels of the shorter edge, so that keyframes can be read by people
 
@@ -135,6 +136,8 @@ def work_of(sights: Sights, settings: Settings) -> Work:
         clips_without=sum(sight.clips for sight in sights.sights),
         looks=sum(len(sight.look_embeddings) for sight in own if sight.look_embeddings is not None),
         looks_without=len(seen) * settings.descriptions.frames_per_segment,
+        tokens=sum(sight.tokens for sight in own),
+        tokens_without=sum(sight.tokens_without for sight in sights.sights),
     )
 
 
@@ -152,6 +155,7 @@ def _keys(bench: Workbench, video: Video) -> _Keys:
         "plan": asdict(plan),
         "views": settings.actions.views,
         "describer": list(models.identity("descriptions")),
+        "version": SIGHTS_VERSION,
     }
     spoken: Json = {"decoder": DECODER_VERSION, "language": settings.speech.language}
     action_model, action_revision = models.identity("actions")

@@ -105,6 +105,7 @@ def save_sights(library: Library, key: str, sights: Sights, *, complete: bool = 
                     "out_of_protocol": item.out_of_protocol,
                     "same_as": item.same_as,
                     "clips": item.clips,
+                    "tokens": [item.tokens, item.tokens_without],
                     "looks": 0 if own is None else len(own),
                 }
                 for item, own in zip(items, looks, strict=True)
@@ -149,6 +150,7 @@ def _sights(library: Library, key: str, document: Json) -> Sights | None:
                 item["out_of_protocol"],
                 item["same_as"],
                 item["clips"],
+                *item["tokens"],
             )
             for index, item in enumerate(windows)
         ),

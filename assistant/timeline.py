@@ -169,6 +169,8 @@ class Segment:
 class Work:
     """How often the visual models were asked: ``clips`` of the recogniser, ``looks`` (frames) of the describer.
 
+    ``tokens`` are those that the recogniser's encoder computed in its clips, 0 for a recogniser without.
+
     ``shared`` of the ``windows`` took over the result of an earlier one; ``..._without`` is what there would have been
     to do without saving.
     """
@@ -179,6 +181,8 @@ class Work:
     clips_without: int
     looks: int
     looks_without: int
+    tokens: int = 0
+    tokens_without: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class Sight:
         frame_seconds: the frames that the recogniser saw, or would have seen.
         same_as: index of the earlier window whose result this one shares; its arrays are that window's.
         clips: how many clips the window has.
+        tokens: how many of the recogniser's tokens were computed for it, and would have been without saving.
     """
 
     span: Span
@@ -70,6 +71,8 @@ class Sight:
     out_of_protocol: str
     same_as: int | None = None
     clips: int = 0
+    tokens: int = 0
+    tokens_without: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,8 @@ class _Found:
     embedding: NDArray[np.float32] | None
     looks: NDArray[np.float32] | None
     key_seconds: float
+    tokens: int = 0
+    tokens_without: int = 0
 
 
 def watch(
@@ -201,6 +206,8 @@ def watch(
                     window.out_of_protocol,
                     window.same_as,
                     len(window.clips),
+                    own.tokens,
+                    own.tokens_without,
                 ),
             )
 
@@ -211,7 +218,9 @@ def _look_at(windows: Sequence[Window], watchers: Watchers) -> Iterator[tuple[in
         return
     recognitions: Sequence[Recognition | None] = [None] * len(windows)
     if watchers.recognizer is not None:
-        recognitions = watchers.recognizer.recognize([window.clips for window in windows], views=watchers.views)
+        recognitions = watchers.recognizer.recognize(
+            [window.clips for window in windows], views=watchers.views, save_work=watchers.save_work
+        )
     candidates = [_candidates(window, watchers) for window in windows]
     chosen = [
         _chosen(window, len(shown.frames), recognition, watchers)
@@ -228,7 +237,8 @@ def _look_at(windows: Sequence[Window], watchers: Watchers) -> Iterator[tuple[in
         embedding = recognition.embedding if recognition else None
         key = chosen[index][_keyframe(vectors_of, len(chosen[index]))]
         seconds = float(candidates[index].pts_seconds[key]) - window.span.start_seconds
-        yield window.index, _Found(scores, embedding, vectors_of, seconds)
+        tokens = (recognition.tokens, recognition.tokens_without) if recognition else (0, 0)
+        yield window.index, _Found(scores, embedding, vectors_of, seconds, *tokens)
 
 
 def _is_known(window: Window, known: Sequence[Sight]) -> bool:
@@ -239,7 +249,14 @@ def _from(sight: Sight) -> _Found:
     """What an earlier analysis found in this window."""
     assert sight.keyframe_seconds is not None
     seconds = sight.keyframe_seconds - sight.span.start_seconds
-    return _Found(sight.action_scores, sight.action_embedding, sight.look_embeddings, seconds)
+    return _Found(
+        sight.action_scores,
+        sight.action_embedding,
+        sight.look_embeddings,
+        seconds,
+        sight.tokens,
+        sight.tokens_without,
+    )
 
 
 def _looks(window: Window, watchers: Watchers) -> int:

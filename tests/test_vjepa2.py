@@ -249,7 +249,7 @@ def test_a_hub_repository_in_the_cache_is_found_by_its_name(tmp_path, monkeypatc
 def test_recognising_leaves_the_thread_in_the_mode_it_was_in(recognizer):
     import torch
 
-    tokens = recognizer._encoded(iter([recognizer.framing.square(clip_of().frames)] * 2))
+    tokens = recognizer._encoded(iter([recognizer.framing.square(clip_of().frames)] * 2), save_work=True)
     next(tokens)
     assert not torch.is_inference_mode_enabled()
     tokens.close()

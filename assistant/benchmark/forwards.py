@@ -12,6 +12,7 @@ from typing import Any
 # The module path of the class that is called first -> the stage that it serves.
 _STAGES = {
     "transformers.models.vjepa2": "actions",
+    "assistant.models.vjepa2": "actions",
     "open_clip": "descriptions",
     "timm": "descriptions",
     "whisper": "speech",

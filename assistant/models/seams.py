@@ -30,12 +30,15 @@ class Recognition:
         changes: how far the encoder's features move from each group of frames (tubelet) to the next, float32
             ``[clips, groups - 1]``: the distance of their means over the picture, in units of the features' spread
             over the picture. None from a recogniser without such features.
+        tokens: how many of the encoder's tokens were computed for it; ``tokens_without`` saving there would have been.
     """
 
     probabilities: NDArray[np.float32]
     logits: NDArray[np.float32]
     embedding: NDArray[np.float32]
     changes: NDArray[np.float32] | None = None
+    tokens: int = 0
+    tokens_without: int = 0
 
 
 class ActionRecognizer(Protocol):
@@ -49,8 +52,12 @@ class ActionRecognizer(Protocol):
     none_below: float  # best probability under which none of the labels fits
     clips_per_pass: int  # how many clips it computes at once, where so many wait
 
-    def recognize(self, clips: Sequence[Sequence[Clip]], views: int = 1) -> list[Recognition]:
-        """One recognition per segment; each segment gives one clip or several (tokens joined, see `vjepa2`)."""
+    def recognize(self, clips: Sequence[Sequence[Clip]], views: int = 1, save_work: bool = False) -> list[Recognition]:
+        """One recognition per segment; each segment gives one clip or several (tokens joined, see `vjepa2`).
+
+        Args:
+            save_work: parts of a clip that stand still may be computed less often than the others.
+        """
         ...
 
 

@@ -105,6 +105,14 @@ def framing_of(name: str | os.PathLike[str]) -> framing.Framing:
     return _framing(folder, checkpoints.read_json(folder / "config.json"))
 
 
+@dataclass(frozen=True)
+class _Tokens:
+    """The tokens ``[N, D]`` of one clip, and how many of them were computed."""
+
+    rows: torch.Tensor
+    computed: int
+
+
 class VJepa2Recognizer:
     """Says what is being done in clips; see `assistant.models.seams.ActionRecognizer`.
 
@@ -136,10 +144,13 @@ class VJepa2Recognizer:
         self.framing = _framing(folder, config)
         self.spec = ClipSpec(int(config["frames_per_clip"]), protocol.frames_per_second, self.framing.size)
         self.none_below = protocol.none_below if none_below is None else none_below
+        from assistant.models.vjepa2_still import StillEncoder
+
         self._model = _load(folder, self.device, self.precision)
         self.labels = _labels(folder, self._model.config.id2label)
         self._grid = self.framing.size // int(config.get("patch_size", 16))
         self.tubelet = int(config.get("tubelet_size", 2))
+        self._still_encoder = StillEncoder(self._model.vjepa2.encoder)
 
     @property
     def frame_size(self) -> int:
@@ -156,11 +167,14 @@ class VJepa2Recognizer:
         """How many clips go through the encoder together; more at a time are no quicker."""
         return max(1, _TOKENS_PER_PASS[self.device] // int(np.prod(self.grid)))
 
-    def recognize(self, clips: Sequence[Sequence[Clip]], views: int = 1) -> list[Recognition]:
+    def recognize(self, clips: Sequence[Sequence[Clip]], views: int = 1, save_work: bool = False) -> list[Recognition]:
         """One recognition per segment.
 
         The tokens of a segment's clips are joined before the pooler, and the softmax is averaged over the views, as
         in the published evaluation; the logits and the embedding are averaged over the views too.
+
+        Args:
+            save_work: compute what stands still now and then only, see `vjepa2_still`.
 
         Raises:
             ValueError: a segment without clips, or a clip with another number of frames than the protocol's.
@@ -175,7 +189,7 @@ class VJepa2Recognizer:
             for view in self.framing.views(self._whole(clip).frames, views)
         )
         seen = views if self.framing.fit == "shortest" else 1
-        tokens = self._encoded(jobs)
+        tokens = self._encoded(jobs, save_work)
         return [self._recognition(tokens, len(segment), seen) for segment in clips]
 
     def prepare(self, clip: Clip) -> torch.Tensor:
@@ -264,15 +278,15 @@ class VJepa2Recognizer:
             raise ValueError(f"{self.name} reads {self.spec.num_frames} frames, not {len(clip.frames)}")
         return clip
 
-    def _encoded(self, squares: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
-        """Tokens ``[N, D]`` of each clip's squares, computed batch by batch as they are asked for."""
-        batches = (self._encode(batch) for batch in in_batches(squares, self.clips_per_pass))
+    def _encoded(self, squares: Iterator[torch.Tensor], save_work: bool) -> Iterator[_Tokens]:
+        """The tokens of each clip's squares, computed batch by batch as they are asked for."""
+        batches = (self._encode(batch, save_work) for batch in in_batches(squares, self.clips_per_pass))
         # A GPU computes while the processor goes on; a CPU would only be later with its first result.
-        for tokens in batches if self.device == "cpu" else one_ahead(batches):
-            yield from tokens.unbind()
+        for found in batches if self.device == "cpu" else one_ahead(batches):
+            yield from found
 
-    def _encode(self, batch: list[torch.Tensor]) -> torch.Tensor:
-        """Tokens ``[clips, N, D]``; on a GPU perhaps not computed yet."""
+    def _encode(self, batch: list[torch.Tensor], save_work: bool) -> list[_Tokens]:
+        """The tokens of each clip; on a GPU perhaps not computed yet."""
         import torch
 
         on_gpu = self.device == "cuda"
@@ -280,19 +294,50 @@ class VJepa2Recognizer:
             stacked = torch.stack(batch)
             if on_gpu:  # only from pinned memory does a copy not hold the processor up
                 stacked = stacked.pin_memory()
-            return self._tokens(self.framing.normalized(stacked.to(self.device, non_blocking=on_gpu)))
+            pixels = self.framing.normalized(stacked.to(self.device, non_blocking=on_gpu))
+            if save_work:
+                return self._encode_changes(batch, pixels)
+            return [_Tokens(rows, len(rows)) for rows in self._tokens(pixels)]
 
-    def _recognition(self, tokens: Iterator[torch.Tensor], clips: int, views: int) -> Recognition:
+    def _encode_changes(self, squares: list[torch.Tensor], pixels: torch.Tensor) -> list[_Tokens]:
+        """The tokens of each clip, of which those are computed whose places change.
+
+        What is found in a clip must not hang on the clips beside it, so only clips with equally many go together.
+        """
+        from assistant.models.vjepa2_still import still_of, together
+
+        model = self._model
+        stills = [still_of(clip, self.tubelet, self.framing.size // self._grid) for clip in squares]
+        counts = [len(still.kept) for still in stills]
+        found: dict[int, _Tokens] = {}
+        for count in sorted(set(counts)):
+            members = [index for index, own in enumerate(counts) if own == count]
+            part = pixels[members].to(model.dtype)
+            if stills[members[0]].whole:
+                rows = self._tokens(part)
+            else:
+                rows = self._still_encoder(part, together([stills[index] for index in members], part.device))
+            found.update((index, _Tokens(own, count)) for index, own in zip(members, rows, strict=True))
+        return [found[index] for index in range(len(squares))]
+
+    def _recognition(self, tokens: Iterator[_Tokens], clips: int, views: int) -> Recognition:
         """The recognition of the next segment; ``tokens`` come clip by clip, and view by view within a clip."""
         import torch
 
         own = [[next(tokens) for _ in range(views)] for _ in range(clips)]
         with self._guarded(), torch.inference_mode():
-            joined = torch.stack([torch.cat([clip[view] for clip in own]) for view in range(views)])
+            joined = torch.stack([torch.cat([clip[view].rows for clip in own]) for view in range(views)])
             pooled, logits = self._pool(joined)
             probabilities = logits.softmax(-1).mean(0)
-            changes = torch.stack([self._changes(clip[0]) for clip in own]).cpu()
-            return Recognition(probabilities.numpy(), logits.mean(0).numpy(), pooled.mean(0).numpy(), changes.numpy())
+            changes = torch.stack([self._changes(clip[0].rows) for clip in own]).cpu()
+            return Recognition(
+                probabilities.numpy(),
+                logits.mean(0).numpy(),
+                pooled.mean(0).numpy(),
+                changes.numpy(),
+                tokens=sum(view.computed for clip in own for view in clip),
+                tokens_without=clips * views * int(np.prod(self.grid)),
+            )
 
     def _changes(self, tokens: torch.Tensor) -> torch.Tensor:
         """How far the tokens' mean moves from tubelet to tubelet, ``[T/2 - 1]``, in units of their spread in space."""

@@ -8,6 +8,7 @@ anew, in bfloat16; here they are computed once, in float32. What each piece cost
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -178,15 +179,34 @@ class HalvesAttention(nn.Module):
         """What transformers' module returns: the mixed tokens ``[B, N, width]``, and no attention weights."""
         if position_mask is not None:
             raise ValueError("only whole clips are encoded, whose tokens stand in order")
-        query, key = self._turned(self.query(hidden)), self._turned(self.key(hidden))
-        value = self.value(hidden).unflatten(-1, (self.heads, self.size)).transpose(1, 2)
-        context, _ = attend(self, query, key, value, None, self.scaling)
-        return self.proj(context.flatten(2)), None
+        tables = self.rotary.tables(hidden.shape[1], hidden.dtype)
+        query, key = self._turned(self.query(hidden), *tables), self._turned(self.key(hidden), *tables)
+        return self._mixed(query, key, self.value(hidden)), None
 
-    def _turned(self, flat: torch.Tensor) -> torch.Tensor:
+    def of_kept(
+        self, hidden: torch.Tensor, kept: torch.Tensor, spread: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
+        """What some tokens of a clip gather from all of them.
+
+        Args:
+            hidden: those tokens, ``[B, K, width]``.
+            kept: their places in the clip, int64 ``[B, K]``.
+            spread: makes all tokens, ``[B, N, width]``, from those.
+        """
+        key = spread(self.key(hidden))
+        cosines, sines = self.rotary.tables(key.shape[1], key.dtype)
+        query = self._turned(self.query(hidden), cosines[kept], sines[kept])
+        return self._mixed(query, self._turned(key, cosines, sines), spread(self.value(hidden)))
+
+    def _mixed(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        apart = value.unflatten(-1, (self.heads, self.size)).transpose(1, 2)
+        context, _ = attend(self, query, key, apart, None, self.scaling)
+        out: torch.Tensor = self.proj(context.flatten(2))
+        return out
+
+    def _turned(self, flat: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
         """Queries or keys ``[B, heads, N, size]``, turned by their places, of ``[B, N, width]``."""
         plain = flat.unflatten(-1, (self.heads, self.size))
-        cosines, sines = self.rotary.tables(plain.shape[1], plain.dtype)
         half = self.size // 2
         turned = plain.new_empty(plain.shape[0], self.heads, plain.shape[1], self.size)
         out = turned.transpose(1, 2)
