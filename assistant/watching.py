@@ -286,7 +286,7 @@ def _chosen(window: Window, frames: int, recognition: Recognition | None, watche
     if recognition is not None and recognition.changes is not None:
         # Nothing is known of what lies between two clips, so no step leads from one to the next.
         changes = np.pad(recognition.changes, ((0, 0), (0, 1))).ravel()[:-1]
-    return informative(changes, frames, count)
+    return informative(changes, frames, count, len(window.looks.frames))
 
 
 def _keyframe(looks: NDArray[np.float32] | None, count: int) -> int:

@@ -21,6 +21,15 @@ def test_more_looks_lie_where_the_features_change():
     assert sum(index >= 8 for index in chosen) == 3
 
 
+def test_what_is_seen_for_an_eighth_of_the_clip_is_looked_at_wherever_the_features_change():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        chosen = informative((rng.random(7) ** 8).astype(np.float32), 16, 3, most=4)
+        assert (chosen[0], chosen[-1]) == (2, 14)
+        assert chosen == sorted(chosen)
+    assert informative(NOTHING, 16, 3, most=4) == [2, 8, 14]
+
+
 def test_a_sudden_change_has_looks_on_both_sides():
     sudden = np.array([0, 0, 0, 5, 0, 0, 0], np.float32)
     before, after = informative(sudden, 16, 2)
@@ -40,6 +49,6 @@ def test_indices_stay_inside_the_clip_for_any_change():
 
 def test_what_stays_still_is_looked_at_once_and_what_changes_everywhere_as_often_as_allowed():
     assert looks_wanted(0.0, 4) == 1
-    assert looks_wanted(0.04, 4) == 2
+    assert looks_wanted(0.04, 4) == 3
     assert looks_wanted(1.0, 4) == 4
     assert looks_wanted(1.0, 1) == 1

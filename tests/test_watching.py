@@ -107,8 +107,8 @@ def test_a_small_thing_that_moves_in_a_still_picture_is_run():
 def test_without_a_recogniser_the_describer_looks_evenly_at_the_segment():
     describer = CountingDescriber()
     (sight,) = seen([picture(i, 1, place=50 + 4 * i) for i in range(24)], describer=describer)
-    assert describer.frames == 2  # a small thing moves
-    assert sight.look_embeddings.shape == (2, 3)
+    assert describer.frames == 3  # a small thing moves
+    assert sight.look_embeddings.shape == (3, 3)
     assert sight.action_scores is None
 
 
@@ -231,7 +231,7 @@ def test_where_little_changes_the_describer_looks_where_the_features_change():
     early, late = Spotter(), Spotter()
     seen(stream, recognizer=Feature(0), describer=early)
     seen(stream, recognizer=Feature(-1), describer=late)
-    assert len(early.places) == len(late.places) == 2
+    assert len(early.places) == len(late.places) == 3
     assert sum(early.places) < sum(late.places)
 
 

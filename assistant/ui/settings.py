@@ -77,7 +77,8 @@ def _form(here: Services) -> None:
                 "Save work where nothing changes",
                 now.compute.save_work,
                 key="set-saving",
-                help="A segment that shows the same as an earlier one takes over its result, and says so.",
+                help="A segment that shows the same as an earlier one takes over its result, and says so; within a "
+                "segment, what stands still is looked at less often.",
             )
         if st.form_submit_button("Keep", type="primary"):
             change(
