@@ -19,7 +19,7 @@ NO_FACTS: Facts = (0, 0, 0, 0)
 PREFIXES, ROWS, ROW_TOKENS = 4, 3, 192
 EVIDENCE_TOKENS, ANSWER_TOKENS = 3000, 400
 _OTHER_REFUSAL = "Not in this video: nothing that was seen matches it."
-_FOLLOWED, _SUMMARISED = 0.16, 0.03
+_FOLLOWED, _SUMMARISED = 0.3, 0.03
 # How often each kind is asked, against 1 for the others: what is hard, and what is asked most.
 WEIGHTS = {
     **dict.fromkeys(("count_thing", "count_action", "after", "before", "order", "at", "said_while"), 1.6),
