@@ -42,6 +42,6 @@ def informative(changes: NDArray[np.float32], frames: int, count: int, most: int
     wanted = (np.arange(count) + 0.5) / count
     if count >= 3:
         margin = 0.5 / max(most, count)
-        ends = [int(share * frames) for share in (margin, 1.0 - margin)]
-        wanted = np.linspace(*((way[end] + way[end + 1]) / 2 for end in ends), count)
+        first, last = (int(share * frames) for share in (margin, 1.0 - margin))
+        wanted = np.linspace((way[first] + way[first + 1]) / 2, (way[last] + way[last + 1]) / 2, count)
     return [min(frames - 1, int(index)) for index in np.searchsorted(way, wanted, side="right") - 1]

@@ -121,7 +121,6 @@ def obeyed(model, tries: list[tuple[str, str]]) -> list[str]:
     return wrong
 
 
-@pytest.mark.xfail(strict=True, reason="the shipped weights were trained too briefly, see their model card")
 def test_most_questions_in_new_wordings_are_answered_rightly_by_the_model_itself(model):
     share, _ = measured(model, 40)
     assert share >= 0.75
@@ -132,7 +131,6 @@ def test_a_few_orders_in_the_evidence_are_not_obeyed(model):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="the shipped weights were trained too briefly, see their model card")
 def test_a_thousand_questions_in_wordings_never_trained_on(model):
     share, kinds = measured(model, 1000)
     for kind, (right, asked) in kinds.items():

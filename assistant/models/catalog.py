@@ -114,7 +114,6 @@ def demo_pack(home: Path, machine: Machine) -> Pack:
         note="small models trained on generated videos of coloured shapes: they show how everything works,"
         " and their answers about real videos mean nothing",
         remedy="fetch the project's files again, or run python -m assistant train demo",
-        answerer="extractive",
         second_opinion=True,
     )
 

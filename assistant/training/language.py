@@ -18,7 +18,7 @@ from assistant.training.torch_run import write_checkpoint
 if TYPE_CHECKING:
     import torch
 
-STEPS = 4000
+STEPS = 7000
 PEAK_RATE = 2.5e-3
 HELD_OUT_FIRST_SEED = 100_000
 SHARD_SIZE = "14MB"
