@@ -8,6 +8,7 @@ from test_vjepa2 import SIZE, clip_of, write_checkpoint
 from test_vjepa2_fast import DEMO, WINDOWS, plain_model, windows_of_generated_videos
 
 from assistant.clip import Clip
+from assistant.models import vjepa2
 from assistant.models.vjepa2 import VJepa2Recognizer
 from assistant.models.vjepa2_still import REFRESH, Still, StillEncoder, still_of, together
 
@@ -137,6 +138,19 @@ def test_a_token_left_out_still_counts_in_attention(folder):
     torch.testing.assert_close(found[:, kept], wanted[:, kept], atol=1e-4, rtol=1e-4)
 
 
+@pytest.fixture
+def whatever_it_saves(monkeypatch):
+    """Small recognisers too compute changes alone."""
+    monkeypatch.setattr(vjepa2, "LEAST_TOKENS", 0)
+
+
+def test_a_small_recogniser_computes_everything(folder):
+    still = Clip(clip_of(1).frames[:1].repeat(8, axis=0), clip_of(1).pts_seconds)
+    found = VJepa2Recognizer(folder, "cpu").recognize([[still]], save_work=True)[0]
+    assert found.tokens == found.tokens_without == 4 * ACROSS**2
+
+
+@pytest.mark.usefixtures("whatever_it_saves")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_segment_says_the_same_alone_and_beside_others(folder, precision):
     recognizer = VJepa2Recognizer(folder, "cpu", precision)
@@ -155,6 +169,7 @@ def test_a_segment_says_the_same_alone_and_beside_others(folder, precision):
     assert together[1].tokens == together[3].tokens < together[2].tokens < whole
 
 
+@pytest.mark.usefixtures("whatever_it_saves")
 def test_without_saving_every_token_is_computed(folder):
     still = Clip(clip_of(1).frames[:1].repeat(8, axis=0), clip_of(1).pts_seconds)
     found = VJepa2Recognizer(folder, "cpu").recognize([[still, still]], views=3)[0]
@@ -162,6 +177,7 @@ def test_without_saving_every_token_is_computed(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("whatever_it_saves")
 def test_the_demo_recogniser_says_of_changes_what_it_says_of_all(tmp_path, capsys):
     recognizer = VJepa2Recognizer(DEMO, "cpu", "float32")
     windows = windows_of_generated_videos(tmp_path, recognizer)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # the demo pack's clips of 128 tokens are as quick 16 at a time as 64.
 _TOKENS_PER_PASS = {"cpu": 2_048, "cuda": 65_536, "mps": 16_384}
 SPEC_FILE = "clip_spec.json"
+# Finding out what stands still takes longer than it saves where a clip has fewer tokens; ViT-L's clips have 2,048.
+LEAST_TOKENS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +297,7 @@ class VJepa2Recognizer:
             if on_gpu:  # only from pinned memory does a copy not hold the processor up
                 stacked = stacked.pin_memory()
             pixels = self.framing.normalized(stacked.to(self.device, non_blocking=on_gpu))
-            if save_work:
+            if save_work and int(np.prod(self.grid)) >= LEAST_TOKENS:
                 return self._encode_changes(batch, pixels)
             return [_Tokens(rows, len(rows)) for rows in self._tokens(pixels)]
 
