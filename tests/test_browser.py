@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT, SAMPLE
 
-ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 120  # a busy machine of two cores is slow; what must be quick is measured on its own
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 HOSTILE = '<img src=x onerror="window.hacked=1">[x](javascript:alert(1)) :smile: **b**.mp4'
@@ -154,10 +154,7 @@ def ask(page: Any, question: str) -> None:
 
 
 def test_a_video_goes_in_and_an_answer_points_at_its_moment(page, app):
-    sample = ROOT / "assistant" / "packs" / "demo" / "sample.mp4"
-    if not sample.is_file():
-        pytest.skip("there is no sample video yet")
-    upload(page, app, sample)
+    upload(page, app, SAMPLE)
     page.wait_for_selector(BARS)
     page.locator("[data-testid=stChatInputTextArea]:not([disabled])").wait_for()
     ask(page, "What happens in this video?")

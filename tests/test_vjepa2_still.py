@@ -24,7 +24,7 @@ def squares(frames=FRAMES, size=SIZE):
 
 
 def computed(clip) -> np.ndarray:
-    """bool ``[T / 2, rows, columns]``: which tokens are computed before their number is rounded up, at least."""
+    """bool ``[T / 2, rows, columns]``: which tokens are computed."""
     still = still_of(clip, 2, 16)
     across = clip.shape[-1] // 16
     found = np.zeros(len(still.sources), bool)
@@ -158,15 +158,15 @@ def test_a_segment_says_the_same_alone_and_beside_others(folder, precision):
     still.frames[:] = still.frames[0]
     half.frames[:, :60] = half.frames[0, :60]
     clips = [clip_of(0), still, half, still]
-    together = recognizer.recognize([[clip] for clip in clips], save_work=True)
+    beside = recognizer.recognize([[clip] for clip in clips], save_work=True)
     alone = [recognizer.recognize([[clip]], save_work=True)[0] for clip in clips]
-    for one, other in zip(together, alone, strict=True):
+    for one, other in zip(beside, alone, strict=True):
         np.testing.assert_allclose(one.logits, other.logits, atol=1e-5 if precision == "float32" else 0.05)
         assert one.tokens == other.tokens
     whole = 4 * ACROSS**2
-    assert [each.tokens_without for each in together] == [whole] * 4
-    assert together[0].tokens == whole
-    assert together[1].tokens == together[3].tokens < together[2].tokens < whole
+    assert [each.tokens_without for each in beside] == [whole] * 4
+    assert beside[0].tokens == whole
+    assert beside[1].tokens == beside[3].tokens < beside[2].tokens < whole
 
 
 @pytest.mark.usefixtures("whatever_it_saves")

@@ -146,13 +146,10 @@ class VJepa2Recognizer:
         self.framing = _framing(folder, config)
         self.spec = ClipSpec(int(config["frames_per_clip"]), protocol.frames_per_second, self.framing.size)
         self.none_below = protocol.none_below if none_below is None else none_below
-        from assistant.models.vjepa2_still import StillEncoder
-
         self._model = _load(folder, self.device, self.precision)
         self.labels = _labels(folder, self._model.config.id2label)
         self._grid = self.framing.size // int(config.get("patch_size", 16))
         self.tubelet = int(config.get("tubelet_size", 2))
-        self._still_encoder = StillEncoder(self._model.vjepa2.encoder)
 
     @property
     def frame_size(self) -> int:
@@ -167,7 +164,12 @@ class VJepa2Recognizer:
     @property
     def clips_per_pass(self) -> int:
         """How many clips go through the encoder together; more at a time are no quicker."""
-        return max(1, _TOKENS_PER_PASS[self.device] // int(np.prod(self.grid)))
+        return max(1, _TOKENS_PER_PASS[self.device] // self._clip_tokens)
+
+    @property
+    def _clip_tokens(self) -> int:
+        """How many tokens one clip has."""
+        return int(np.prod(self.grid))
 
     def recognize(self, clips: Sequence[Sequence[Clip]], views: int = 1, save_work: bool = False) -> list[Recognition]:
         """One recognition per segment.
@@ -297,7 +299,7 @@ class VJepa2Recognizer:
             if on_gpu:  # only from pinned memory does a copy not hold the processor up
                 stacked = stacked.pin_memory()
             pixels = self.framing.normalized(stacked.to(self.device, non_blocking=on_gpu))
-            if save_work and int(np.prod(self.grid)) >= LEAST_TOKENS:
+            if save_work and self._clip_tokens >= LEAST_TOKENS:
                 return self._encode_changes(batch, pixels)
             return [_Tokens(rows, len(rows)) for rows in self._tokens(pixels)]
 
@@ -306,9 +308,10 @@ class VJepa2Recognizer:
 
         What is found in a clip must not hang on the clips beside it, so only clips with equally many go together.
         """
-        from assistant.models.vjepa2_still import still_of, together
+        from assistant.models.vjepa2_still import StillEncoder, still_of, together
 
         model = self._model
+        encoder = StillEncoder(model.vjepa2.encoder)
         stills = [still_of(clip, self.tubelet, self.framing.size // self._grid) for clip in squares]
         counts = [len(still.kept) for still in stills]
         found: dict[int, _Tokens] = {}
@@ -318,7 +321,7 @@ class VJepa2Recognizer:
             if stills[members[0]].whole:
                 rows = self._tokens(part)
             else:
-                rows = self._still_encoder(part, together([stills[index] for index in members], part.device))
+                rows = encoder(part, together([stills[index] for index in members], part.device))
             found.update((index, _Tokens(own, count)) for index, own in zip(members, rows, strict=True))
         return [found[index] for index in range(len(squares))]
 
@@ -338,7 +341,7 @@ class VJepa2Recognizer:
                 pooled.mean(0).numpy(),
                 changes.numpy(),
                 tokens=sum(view.computed for clip in own for view in clip),
-                tokens_without=clips * views * int(np.prod(self.grid)),
+                tokens_without=clips * views * self._clip_tokens,
             )
 
     def _changes(self, tokens: torch.Tensor) -> torch.Tensor:
