@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant import chat, exports, pipeline, summaries, video
-from assistant.answering.suggestions import suggestions
+from assistant.analysis import pipeline
+from assistant.analysis.pipeline import AnalysisContext
+from assistant.chat import answer as chat
+from assistant.chat import summarize as summaries
+from assistant.chat.retrieval import Similarity
+from assistant.chat.rules.suggestions import suggestions
 from assistant.config import AnswererName, Settings
+from assistant.core.progress import CancelCheck, Report, never, silent
+from assistant.core.timeline import Answer, Segment, Timeline
 from assistant.errors import UnknownSegment, VideoUnreadable
-from assistant.models.packs import Models, Pack, resolve
-from assistant.models.seams import Cancelled as CancelCheck
-from assistant.models.seams import ChatModel, never
-from assistant.pipeline import Report, Workbench, silent
-from assistant.retrieval import Similarity
+from assistant.exports import render as exports
+from assistant.media import video
+from assistant.models.protocols import ChatModel
+from assistant.models.registry import Models, Pack, resolve
 from assistant.store import Library
-from assistant.timeline import Answer, Segment, Timeline
 
 if TYPE_CHECKING:
-    from assistant.explain import AnswerExplanation, Explanation, LooksExplanation
+    from assistant.explain import AnswerExplanation, Explanation, SceneExplanation
 
 # What the library keeps of a video beside its timeline, and under which name.
 SUMMARY, LATEST, WHY = "summary", "latest", "why"
@@ -68,9 +72,9 @@ class Assistant:
         """
         path = path.absolute()
         probed = self._probe(path, name or path.name)
-        bench = Workbench(self.settings, self.models, self.library)
+        context = AnalysisContext(self.settings, self.models, self.library)
         with self._analyzing:
-            timeline = pipeline.analyze(bench, path, probed, progress, cancelled)
+            timeline = pipeline.analyze(context, path, probed, progress, cancelled)
         return timeline
 
     def _probe(self, path: Path, name: str) -> video.Video:
@@ -134,14 +138,14 @@ class Assistant:
         return self.models.chat_model()
 
     def _similarity(self, timeline: Timeline) -> Similarity | None:
-        """CLIP's similarity of a text to each segment, float32 ``[segments]``, where the describer is at hand."""
-        vectors = pipeline.look_vectors(Workbench(self.settings, self.models, self.library), timeline)
+        """CLIP's similarity of a text to each segment, float32 ``[segments]``, where the encoder is at hand."""
+        vectors = pipeline.look_vectors(AnalysisContext(self.settings, self.models, self.library), timeline)
         if vectors is None:
             return None
         known = vectors
 
         def similar(text: str) -> NDArray[np.float32]:
-            query = self.models.describer().embed_texts([text])[0]
+            query = self.models.image_text_encoder().embed_texts([text])[0]
             return np.array([float((looks @ query).max()) for looks in known], dtype=np.float32)
 
         return similar
@@ -182,8 +186,8 @@ class Assistant:
             return stored
         timeline = self._required(sha256)
         segment = _segment(timeline, segment_id)
-        bench = Workbench(self.settings, self.models, self.library)
-        explanation = explain.explain(bench, timeline, segment, label, progress, cancelled)
+        context = AnalysisContext(self.settings, self.models, self.library)
+        explanation = explain.explain(context, timeline, segment, label, progress, cancelled)
         self.library.save_document(sha256, WHY, _why_key(segment, label), explanation.to_json())
         return explanation
 
@@ -199,7 +203,7 @@ class Assistant:
         stored = self.library.document(sha256, WHY, _why_key(segment, label))
         return explain.Explanation.from_json(stored) if stored is not None else None
 
-    def explain_looks(self, sha256: str, segment_id: int) -> LooksExplanation:
+    def explain_scene(self, sha256: str, segment_id: int) -> SceneExplanation:
         """Which frame, and which word of the label, carry the description of a segment.
 
         Raises:
@@ -209,10 +213,10 @@ class Assistant:
 
         timeline = self._required(sha256)
         segment = _segment(timeline, segment_id)
-        vectors = pipeline.look_vectors(Workbench(self.settings, self.models, self.library), timeline)
+        vectors = pipeline.look_vectors(AnalysisContext(self.settings, self.models, self.library), timeline)
         if vectors is None:
             raise UnknownSegment(f"segment {segment_id} has no description to explain", "choose one with a picture")
-        return explain.explain_looks(segment, vectors[segment_id - 1], self.models.describer())
+        return explain.explain_scene(segment, vectors[segment_id - 1], self.models.image_text_encoder())
 
     def explain_answer(self, sha256: str, answer: Answer) -> AnswerExplanation:
         """Which kind of evidence an answer rests on: it is asked again without each."""

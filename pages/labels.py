@@ -1,4 +1,4 @@
-"""The words that the describer chooses from."""
+"""The words that the image_text_encoder chooses from."""
 
 from assistant.ui import labels
 

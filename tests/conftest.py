@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.timeline import (
+from assistant.core.timeline import (
     ActionScore,
     Description,
     Provenance,

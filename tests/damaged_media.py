@@ -72,16 +72,16 @@ def put_through(path: Path, folder: Path, *, proxy: bool) -> str:
     """``seen``, or the line that says why the file cannot be used."""
     from assistant.config import Limits
     from assistant.errors import InputUnusable
-    from assistant.proxy import make_proxy
-    from assistant.sound import SoundSpool
-    from assistant.video import Damage, clip_at, probe, read
+    from assistant.media.audio import AudioBuffer
+    from assistant.media.proxy import make_proxy
+    from assistant.media.video import Damage, clip_at, probe, read
 
     try:
         video = probe(path, Limits())
-        with SoundSpool(video, folder) as spool:
-            for picture in read(path, video, frame_size=32, frame_rate=5.0, sound=spool, damage=Damage()):
+        with AudioBuffer(video, folder) as audio_buffer:
+            for picture in read(path, video, frame_size=32, frame_rate=5.0, sound=audio_buffer, damage=Damage()):
                 assert picture.pts_seconds >= 0.0
-            samples = spool.samples()
+            samples = audio_buffer.samples()
             assert samples is None or bool(np.isfinite(samples).all())
         if video.has_picture:
             clip_at(path, video, [0.0, video.duration_seconds / 2, video.duration_seconds], 32)
@@ -121,7 +121,7 @@ def main(folder: Path, first: int, count: int) -> None:
 
     from assistant.config import load
     from assistant.engine import Assistant
-    from assistant.worker.limits import resident_bytes
+    from assistant.jobs.worker.limits import resident_bytes
 
     torch.set_num_threads(1)
     mine = folder / f"from-{first}"

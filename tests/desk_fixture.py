@@ -15,10 +15,8 @@ from types import SimpleNamespace
 import av
 import numpy as np
 
-from assistant import pictures
 from assistant.config import ROOT, Limits, Settings
-from assistant.store import Library
-from assistant.timeline import (
+from assistant.core.timeline import (
     Absence,
     ActionScore,
     Answer,
@@ -33,6 +31,8 @@ from assistant.timeline import (
     Utterance,
     Video,
 )
+from assistant.media import pictures
+from assistant.store import Library
 from assistant.ui import services as shared
 from assistant.ui.services import Services
 

@@ -157,16 +157,16 @@ def _at_25(stream) -> None:
 def entries(path: Path, out: Path, engine) -> dict[str, Callable[[], object]]:
     """Every way in which the app lets libav look into a file, as calls."""
     from assistant.config import Limits
-    from assistant.proxy import make_proxy
-    from assistant.sound import SoundSpool
-    from assistant.timeline import Video
-    from assistant.video import clip_at, probe, read
+    from assistant.core.timeline import Video
+    from assistant.media.audio import AudioBuffer
+    from assistant.media.proxy import make_proxy
+    from assistant.media.video import clip_at, probe, read
 
     video = Video(str(path), f"{abs(hash(path.name)):064x}", 1.0, 96, 64, 25.0, has_audio=True)
 
     def looking(frame_size: int) -> list[object]:
-        with SoundSpool(video, out.parent) as spool:
-            return list(read(path, video, frame_size=frame_size, frame_rate=5.0, sound=spool))
+        with AudioBuffer(video, out.parent) as audio_buffer:
+            return list(read(path, video, frame_size=frame_size, frame_rate=5.0, sound=audio_buffer))
 
     return {
         "probe": lambda: probe(path, Limits()),

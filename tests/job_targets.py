@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch_stand_in
 
+from assistant.core.timeline import ActionScore, Provenance, Segment, Shot, Span, Timeline, Video
 from assistant.errors import Cancelled, ModelUnavailable, VideoUnreadable
+from assistant.jobs.worker.target import PartialSaver
 from assistant.store import Library
-from assistant.timeline import ActionScore, Provenance, Segment, Shot, Span, Timeline, Video
-from assistant.worker.target import PartialSaver
 
 
 def burn():
@@ -44,7 +44,7 @@ NATIVE = {
 
 @dataclass
 class Progress:
-    """As `assistant.pipeline.Progress`, without what that module imports."""
+    """As `assistant.analysis.pipeline.Progress`, without what that module imports."""
 
     stage: str
     done_seconds: float

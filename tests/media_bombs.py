@@ -181,9 +181,9 @@ def cost(path: Path, entry: str) -> dict[str, object]:
     """What was told of the file, in how many seconds, and how much memory grew meanwhile."""
     from assistant.config import Limits
     from assistant.errors import InputUnusable
-    from assistant.sound import SoundSpool
-    from assistant.video import probe, read
-    from assistant.worker.limits import resident_bytes
+    from assistant.jobs.worker.limits import resident_bytes
+    from assistant.media.audio import AudioBuffer
+    from assistant.media.video import probe, read
 
     peak_bytes(reset=True)
     before, began = resident_bytes(), time.perf_counter()
@@ -191,8 +191,8 @@ def cost(path: Path, entry: str) -> dict[str, object]:
         video = probe(path, Limits())
         told = f"{video.duration_seconds:.1f} s of {video.width} x {video.height}"
         if entry == "read":
-            with SoundSpool(video, path.parent) as spool:
-                seen = sum(1 for _ in read(path, video, frame_size=256, frame_rate=5.0, sound=spool))
+            with AudioBuffer(video, path.parent) as audio_buffer:
+                seen = sum(1 for _ in read(path, video, frame_size=256, frame_rate=5.0, sound=audio_buffer))
                 told += f", {seen} pictures"
     except InputUnusable as error:
         told = f"refused: {error}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from test_openclip import write_checkpoint as write_describer
+from test_openclip import write_checkpoint as write_image_text_encoder
 from test_vjepa2 import write_checkpoint as write_recognizer
 
 
@@ -25,7 +25,7 @@ def write_transcriber(folder: Path) -> Path:
 def write_pack(folder: Path) -> Path:
     """Three tiny random models laid out as docs/packs.md says, with a ``pack.json``."""
     write_recognizer(folder / "actions")
-    write_describer(folder / "descriptions")
+    write_image_text_encoder(folder / "descriptions")
     write_transcriber(folder / "speech")
     document = {
         "name": "tiny",

@@ -29,7 +29,7 @@ def demo_settings(home: Path) -> Settings:
 
 def films(folder: Path, count: int, seconds: float = 5.0) -> list[Path]:
     """Generated videos, each with its own pictures and words."""
-    from assistant.world.film import make
+    from assistant.synthetic.film import make
 
     paths = [folder / f"film {number}.mp4" for number in range(count)]
     for number, path in enumerate(paths):

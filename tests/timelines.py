@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assistant.timeline import (
+from assistant.core.timeline import (
     ActionScore,
     Description,
     Provenance,

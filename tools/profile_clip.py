@@ -18,10 +18,10 @@ import torch
 from transformers import VJEPA2ForVideoClassification
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from assistant.benchmark.weights import folder_of
-from assistant.models import vjepa2_fast
-from assistant.models.int8 import Int8Linear
-from assistant.models.vjepa2 import VJepa2Recognizer
+from assistant.evaluation.speed.weights import folder_of
+from assistant.models.actions import vjepa2_fast
+from assistant.models.actions.vjepa2 import VJepa2Recognizer
+from assistant.models.runtime.int8 import Int8Linear
 
 PARTS = ("linear layers", "attention", "turning by place", "gelu", "patches", "rest", "whole clip")
 
@@ -97,7 +97,7 @@ def watched(model: Any) -> Iterator[Clock]:
 def measured(model: Any, rounds: int) -> dict[str, float]:
     """Seconds of each part in the quickest of so many passes of one clip."""
     config = model.config
-    pixels = vjepa2_fast.clouds(config.frames_per_clip, config.crop_size).to(model.dtype)
+    pixels = vjepa2_fast.calibration_clip(config.frames_per_clip, config.crop_size).to(model.dtype)
     best: dict[str, float] = {}
     for _ in range(rounds + 1):
         with watched(model) as clock, torch.inference_mode():

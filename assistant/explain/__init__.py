@@ -2,14 +2,14 @@
 
 from assistant.explain.answers import AnswerExplanation, explain_answer
 from assistant.explain.document import Explanation
-from assistant.explain.looks import LooksExplanation, explain_looks
 from assistant.explain.measure import explain
+from assistant.explain.scene import SceneExplanation, explain_scene
 
 __all__ = [
     "AnswerExplanation",
     "Explanation",
-    "LooksExplanation",
+    "SceneExplanation",
     "explain",
     "explain_answer",
-    "explain_looks",
+    "explain_scene",
 ]

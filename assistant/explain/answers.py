@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from assistant.timeline import Answer, EvidenceKind, Json, Segment, Timeline
+from assistant.core.timeline import Answer, EvidenceKind, Json, Segment, Timeline
 
 KINDS: tuple[EvidenceKind, ...] = ("speech", "actions", "descriptions")
 

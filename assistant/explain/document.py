@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.fields import checked, listed
-from assistant.timeline import ActionScore, Json, Span, span_from_json
+from assistant.core.fields import checked, listed
+from assistant.core.timeline import ActionScore, Json, Span, span_from_json
 
 Rows = tuple[tuple[float, ...], ...]
 
@@ -64,7 +64,7 @@ class Explanation:
     controls: Mapping[str, Control]
     faithfulness: Faithfulness
     agreement: Json
-    passport: Json
+    sampling_report: Json
     text: str
     hint: tuple[float, ...] = ()
     passes: int = 0
@@ -99,7 +99,7 @@ class Explanation:
                 "better_than_random": self.faithfulness.better_than_random,
             },
             "agreement": self.agreement,
-            "passport": self.passport,
+            "sampling_report": self.sampling_report,
             "temporal_hint": list(self.hint),
             "passes": self.passes,
             "notes": list(self.notes),
@@ -129,7 +129,7 @@ class Explanation:
                 },
                 faithfulness=Faithfulness(**document["faithfulness"]),
                 agreement=document["agreement"],
-                passport=document.get("passport", {}),
+                sampling_report=document.get("sampling_report", document.get("passport", {})),
                 text=document["text"],
                 hint=listed(document.get("temporal_hint", ())),
                 passes=document.get("passes", 0),

@@ -26,17 +26,17 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.clip import Clip
+from assistant.analysis.pipeline import AnalysisContext
+from assistant.core.clip import Clip
+from assistant.core.progress import CancelCheck, Progress, Report, never, silent
+from assistant.core.timeline import ActionScore, Json, Segment, Span, Timeline
 from assistant.errors import Cancelled, UnknownSegment, VideoUnreadable
 from assistant.explain import perturb
 from assistant.explain.document import Control, Explanation, Faithfulness, Moment
 from assistant.explain.words import in_words, verdict
-from assistant.models.seams import Cancelled as CancelCheck
-from assistant.models.seams import ClipClassifier, never
-from assistant.pipeline import Progress, Report, Workbench, silent
+from assistant.media.video import clip_at
+from assistant.models.protocols import ClipClassifier
 from assistant.store import Correction, stage_key
-from assistant.timeline import ActionScore, Json, Segment, Span, Timeline
-from assistant.video import clip_at
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +76,11 @@ class Passes:
             self.logits.update(zip(names, measured, strict=True))
             self.report(sum(not name.startswith("tokens") for name in self.logits))
 
-    def run_tokens(self, squares: perturb.Frames) -> None:
+    def run_tokens(self, crops: perturb.Frames) -> None:
         """Measure the clip itself, and without each tubelet's tokens in the pooler: one pass of the encoder."""
         if "clip" in self.logits:
             return
-        whole, *dropped = self.model.token_logits(squares)
+        whole, *dropped = self.model.token_logits(crops)
         self.logits["clip"] = whole
         self.logits.update({f"tokens{index}": logits for index, logits in enumerate(dropped)})
 
@@ -101,7 +101,7 @@ class Passes:
 
 
 def explain(
-    bench: Workbench,
+    context: AnalysisContext,
     timeline: Timeline,
     segment: Segment,
     label: str | None = None,
@@ -120,7 +120,7 @@ def explain(
     path = Path(timeline.video.path)
     if not path.is_file():
         raise VideoUnreadable(f"{path.name} is no longer where it was", "put the file back, or analyse it again")
-    model = cast(ClipClassifier, bench.models.recognizer())
+    model = cast(ClipClassifier, context.models.recognizer())
     wanted = label or segment.action.label
     if wanted not in model.labels:
         raise UnknownSegment(f"the recogniser has no label {wanted!r}", f"choose one of its {len(model.labels)} labels")
@@ -134,16 +134,16 @@ def explain(
         model,
         cancelled,
         lambda done: report(Progress("explain", float(done), total, f"experiment {done} of {total:.0f}")),
-        dict(bench.library.load_arrays(key) or {}),
+        dict(context.library.load_arrays(key) or {}),
     )
     clip = clip_at(path, timeline.video, segment.frame_seconds, model.frame_size)
     shifted = clip_at(path, timeline.video, _shifted(segment), model.frame_size)
     try:
-        measured = measure(passes, model.squares(clip), model.squares(shifted), index)
+        measured = measure(passes, model.crops(clip), model.crops(shifted), index)
     finally:
         if passes.logits:
-            bench.library.save_arrays(key, passes.logits)
-    return _document(bench, timeline, segment, model, index, passes, measured, clip)
+            context.library.save_arrays(key, passes.logits)
+    return _document(context, timeline, segment, model, index, passes, measured, clip)
 
 
 @dataclass(frozen=True)
@@ -156,25 +156,23 @@ class Measured:
     faithfulness: Faithfulness
 
 
-def measure(passes: Passes, squares: perturb.Frames, shifted: perturb.Frames, label: int) -> Measured:
+def measure(passes: Passes, crops: perturb.Frames, shifted: perturb.Frames, label: int) -> Measured:
     """All experiments on one clip, in the order in which a page can show them: moments first."""
-    parts = perturb.moments(len(squares), passes.model.tubelet, MOST_MOMENTS)
-    passes.run(
-        {"clip": squares, **{f"before{i}": perturb.hold_before(squares, parts[i]) for i in range(1, len(parts))}}
-    )
-    passes.run({f"after{i}": perturb.hold_after(squares, parts[i]) for i in range(len(parts) - 1)})
+    parts = perturb.moments(len(crops), passes.model.tubelet, MOST_MOMENTS)
+    passes.run({"clip": crops, **{f"before{i}": perturb.hold_before(crops, parts[i]) for i in range(1, len(parts))}})
+    passes.run({f"after{i}": perturb.hold_after(crops, parts[i]) for i in range(len(parts) - 1)})
     passes.run(
         {
-            "reversed": perturb.reverse(squares),
-            "frozen": perturb.freeze(squares),
-            "shuffled": perturb.shuffle(squares),
+            "reversed": perturb.reverse(crops),
+            "frozen": perturb.freeze(crops),
+            "shuffled": perturb.shuffle(crops),
             "shifted": shifted,
         }
     )
     masks = perturb.windows(*GRID)
-    passes.run({f"place{i}": perturb.cover(squares, mask) for i, mask in enumerate(masks)})
+    passes.run({f"place{i}": perturb.cover(crops, mask) for i, mask in enumerate(masks)})
     grid = _grid(passes, masks, label)
-    return Measured(tuple(parts), _temporal(passes, len(parts), label), grid, _curves(passes, squares, grid, label))
+    return Measured(tuple(parts), _temporal(passes, len(parts), label), grid, _curves(passes, crops, grid, label))
 
 
 def _temporal(passes: Passes, count: int, label: int) -> NDArray[np.float64]:
@@ -199,14 +197,14 @@ def _grid(passes: Passes, masks: Sequence[perturb.Hidden], label: int) -> NDArra
     return (most + TIE_WEIGHT * mean).reshape(GRID).astype(np.float32)
 
 
-def _curves(passes: Passes, squares: perturb.Frames, grid: NDArray[np.float32], label: int) -> Faithfulness:
+def _curves(passes: Passes, crops: perturb.Frames, grid: NDArray[np.float32], label: int) -> Faithfulness:
     """Deletion and insertion in the measured order, against two random orders of which one is the other reversed."""
     ours = [int(i) for i in np.argsort(-grid.ravel(), kind="stable")]
     random = [int(i) for i in np.random.default_rng(0).permutation(grid.size)]
     counts = [round(share * grid.size) for share in HIDDEN_SHARES]
-    orders = {"best": ours, "worst": ours[::-1], "random": random, "nodmar": random[::-1]}
+    orders = {"best": ours, "worst": ours[::-1], "random": random, "reversed_random": random[::-1]}
     covered = {
-        f"{name}{count}": perturb.cover(squares, perturb.hide_first(order, count, GRID))
+        f"{name}{count}": perturb.cover(crops, perturb.hide_first(order, count, GRID))
         for name, order in orders.items()
         for count in counts
     }
@@ -219,7 +217,7 @@ def _curves(passes: Passes, squares: perturb.Frames, grid: NDArray[np.float32], 
 
     # Showing the best places first is covering the worst first, read from the other end.
     deletion, insertion = area("best"), area("worst")
-    chance = 0.5 * (area("random") + area("nodmar"))
+    chance = 0.5 * (area("random") + area("reversed_random"))
     better = deletion < chance - MARGIN and insertion > chance + MARGIN
     return Faithfulness(deletion, insertion, chance, chance, better)
 
@@ -245,7 +243,7 @@ def _hint(passes: Passes, label: int) -> tuple[float, ...]:
 
 
 def _document(
-    bench: Workbench,
+    context: AnalysisContext,
     timeline: Timeline,
     segment: Segment,
     model: ClipClassifier,
@@ -261,7 +259,7 @@ def _document(
         for span, value in zip(_spans(measured.moments, clip, segment.span), measured.temporal, strict=True)
     )
     controls = {name: passes.top(name, label) for name in ("reversed", "frozen", "shuffled", "shifted")}
-    agreement = _agreement(segment, bench.library.corrections(timeline.video.sha256))
+    agreement = _agreement(segment, context.library.corrections(timeline.video.sha256))
     explanation = Explanation(
         segment_id=segment.id,
         label=model.labels[label],
@@ -272,7 +270,7 @@ def _document(
         controls=controls,
         faithfulness=measured.faithfulness,
         agreement=agreement,
-        passport=_passport(timeline, segment, model.none_below),
+        sampling_report=_sampling_report(timeline, segment, model.none_below),
         text="",
         hint=_hint(passes, label),
         passes=PASSES,
@@ -304,7 +302,7 @@ def _agreement(segment: Segment, corrections: Sequence[Correction]) -> Json:
     }
 
 
-def _passport(timeline: Timeline, segment: Segment, none_below: float) -> Json:
+def _sampling_report(timeline: Timeline, segment: Segment, none_below: float) -> Json:
     """How this clip was fed, against what the recogniser was trained with."""
     fed = timeline.provenance.actions
     distinct = len(set(segment.frame_seconds))

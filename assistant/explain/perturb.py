@@ -1,4 +1,4 @@
-"""What is done to a clip in an experiment. Frames are uint8 ``[T, S, S, 3]``, the squares that the model sees."""
+"""What is done to a clip in an experiment. Frames are uint8 ``[T, S, S, 3]``, the crops that the model sees."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from assistant.core.timeline import Segment, clock
 from assistant.explain.document import Explanation, Faithfulness
-from assistant.timeline import Segment, clock
 
 # A moment "decides" when it carries this share of all that the moments add together.
 DECIDING_SHARE = 0.35

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from assistant.config import ROOT, Settings
-from assistant.fields import checked
-from assistant.timeline import Json
-from assistant.worker.limits import WorkerLimits, limits_of
-from assistant.worker.target import ENGINE_TARGET
-from assistant.worker.wire import settings_to_json
+from assistant.core.fields import checked
+from assistant.core.timeline import Json
+from assistant.jobs.worker.limits import WorkerLimits, limits_of
+from assistant.jobs.worker.target import ENGINE_TARGET
+from assistant.jobs.worker.wire import settings_to_json
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class WorkerProcess:
     def __init__(self, settings: Settings, spec: WorkerSpec) -> None:
         paths = [*map(str, spec.python_path), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", "-m", "assistant.worker"],
+            [sys.executable, "-X", "faulthandler", "-m", "assistant.jobs.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 from assistant.config import Settings
+from assistant.core.timeline import Json
 from assistant.jobs.lane import LOOK_SECONDS, Lane
 from assistant.jobs.lock import FileLock
 from assistant.jobs.process import WorkerSpec
 from assistant.jobs.rows import Job, JobRows
 from assistant.jobs.watchdog import Patience
 from assistant.store import Library
-from assistant.timeline import Json
 
 MOST_WAITING = 32
 # A film that a browser cannot play is converted, and a "why?" answered, beside the analyses, not after them.

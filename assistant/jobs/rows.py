@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from assistant.core.timeline import Json
 from assistant.errors import AssistantError
 from assistant.store import Library
 from assistant.store.text import clean, dump
-from assistant.timeline import Json
 
 State = Literal["waiting", "running", "done", "failed", "cancelled", "set_aside"]
 OPEN_STATES = ("waiting", "running")

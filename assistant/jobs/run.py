@@ -7,11 +7,11 @@ import queue
 import time
 from collections.abc import Callable
 
+from assistant.core.timeline import Json
 from assistant.jobs.estimate import Estimate
 from assistant.jobs.process import WorkerProcess
 from assistant.jobs.rows import Job, JobRows, State
 from assistant.jobs.watchdog import Patience, Watchdog
-from assistant.timeline import Json
 
 LISTEN_SECONDS = 0.25  # how soon a cancel or a silence is noticed
 SAVE_SECONDS = 1.0  # how often progress goes to the database, for other processes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from assistant.jobs.process import Spent
-from assistant.worker.whereabouts import DECODING_STAGES
+from assistant.jobs.worker.stack_sampler import DECODING_STAGES
 
 # A decoder gives a frame in milliseconds; a model's forward pass on a slow machine takes minutes, but moves on inside.
 DECODE_SECONDS = 15.0

@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from assistant.core.timeline import Answer
 from assistant.store.database import Database
 from assistant.store.text import clean, dump
-from assistant.timeline import Answer
 
 Rating = Literal["up", "down"]
 

@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from assistant.timeline import Span, Video
+from assistant.core.timeline import Span, Video
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

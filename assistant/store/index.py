@@ -6,10 +6,10 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from assistant.core.timeline import ActionScore, Description, Span, Timeline
 from assistant.store.database import Database
 from assistant.store.entries import Hit
 from assistant.store.text import clean, match_expression, unspaced_words
-from assistant.timeline import ActionScore, Description, Span, Timeline
 
 # A label far down the list would be found for a word that the model hardly believed.
 LEAST_SCORE = 0.1

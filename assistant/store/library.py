@@ -15,6 +15,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from assistant.core.timeline import Json, Segment, Timeline, Video, segment_from_json, segment_to_json
 from assistant.errors import Cancelled
 from assistant.store import index, stages
 from assistant.store.cards import CARD_NAME, pieces_of
@@ -25,7 +26,6 @@ from assistant.store.files import SAFE_NAME, Disk, Files, if_filled, reported, s
 from assistant.store.stages import stage_key
 from assistant.store.sweep import sweep
 from assistant.store.text import clean, dump
-from assistant.timeline import Json, Segment, Timeline, Video, segment_from_json, segment_to_json
 
 logger = logging.getLogger(__name__)
 

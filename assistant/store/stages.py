@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.core.timeline import Json
 from assistant.store.files import remove_damaged, unseal
 from assistant.store.text import dump
-from assistant.timeline import Json
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from assistant.chat.extractive import NAME as EXTRACTIVE
+from assistant.core.timeline import Answer, Claim, Timeline
 from assistant.errors import AssistantError
-from assistant.models.extractive import NAME as EXTRACTIVE
 from assistant.store import Entry, StoredTurn
-from assistant.timeline import Answer, Claim, Timeline
 from assistant.ui.chrome import tell
 from assistant.ui.services import Services
 from assistant.ui.text import markdown, time_link, with_citations
@@ -240,7 +240,7 @@ def _answer(
     pending: Pending,
 ) -> None:
     """Stream one answer and keep it, however it ends."""
-    from assistant.chat import Turn
+    from assistant.chat.answer import Turn
 
     before = [turn for turn in turns if pending.turn is None or turn.id < pending.turn]
     history = [Turn(turn.question, turn.answer) for turn in before[-HISTORY_TURNS:]]

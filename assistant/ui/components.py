@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.timeline import Video
+from assistant.core.timeline import Video
 from assistant.ui.services import Services, pack_name
 from assistant.ui.uploads import ACCEPTED
 

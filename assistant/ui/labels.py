@@ -1,4 +1,4 @@
-"""The label lists that the describer chooses from: pick, edit, add; only the descriptions are computed again."""
+"""The label lists for scenes: pick, edit, add; only the labels are computed again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from assistant.errors import AssistantError, LibraryUnusable, PromptInvalid
-from assistant.models import labels
+from assistant.models.scene import labels
 from assistant.ui.chrome import chosen_entry, open_services, tell, told
 from assistant.ui.services import Services, change
 from assistant.ui.text import markdown, shown_name

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from assistant.core.files import human_bytes
 from assistant.errors import AssistantError
-from assistant.models import packs
-from assistant.models.packs import PartState, human_bytes
+from assistant.models import registry as packs
+from assistant.models.packs.download import pull
+from assistant.models.registry import PartState
 from assistant.ui.chrome import open_services, tell, tell_failure, told
 from assistant.ui.services import Services, change
 from assistant.ui.tasks import TASKS, Task
@@ -83,7 +85,7 @@ def _fetch(here: Services, wanted: Sequence[PartState]) -> None:
             "and goes on where it was."
         )
         if st.button(f"Get the standard pack ({size})", type="primary", icon=":material/download:", key="pull"):
-            TASKS.start(PULL, lambda task: packs.pull(here.settings, task.say, task.stop.is_set), again=True)
+            TASKS.start(PULL, lambda task: pull(here.settings, task.say, task.stop.is_set), again=True)
             st.rerun()
 
 
@@ -132,7 +134,7 @@ def _examine(here: Services, _: Task) -> list[tuple[str, str, str]]:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    from assistant.doctor import examine
+    from assistant.evaluation.doctor import examine
 
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         found = pool.submit(examine, here.settings).result()

@@ -7,10 +7,10 @@ from typing import Any
 
 from assistant.errors import AssistantError
 from assistant.jobs import Job
-from assistant.proxy import plays_in_browser
+from assistant.jobs.worker.target import PROXY_NAME
+from assistant.media.proxy import plays_in_browser
 from assistant.store import Entry
 from assistant.ui.services import Services
-from assistant.worker.target import PROXY_NAME
 
 KIND = "proxy"
 FAILED = "This file cannot be played here; the timeline and the answers still work."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from assistant.core.timeline import clock
 from assistant.store import Hit
-from assistant.timeline import clock
 from assistant.ui.chrome import WATCH, go, open_services
 from assistant.ui.services import Services
 from assistant.ui.text import markdown, plain, shown_name

@@ -38,7 +38,7 @@ def build(token: str = "") -> Any:
     from starlette.middleware import Middleware
     from streamlit.runtime.pages_manager import PagesManager
 
-    from assistant.container import open_nothing_here
+    from assistant.media.container import open_nothing_here
     from assistant.ui.gate import TokenGate
     from assistant.ui.guard import HostGuard
     from assistant.ui.routes import routes

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from assistant import config
 from assistant.config import Settings
 from assistant.errors import AssistantError
+from assistant.jobs.worker.wire import merged, settings_from_json, settings_to_json
 from assistant.store import Library
-from assistant.worker.wire import merged, settings_from_json, settings_to_json
 
 if TYPE_CHECKING:
     from assistant.engine import Assistant

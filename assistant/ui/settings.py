@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from assistant.models.device import DEVICES, PRECISIONS
+from assistant.models.runtime.device import DEVICES, PRECISIONS
 from assistant.ui.chrome import open_services, told
 from assistant.ui.services import Services, change
 

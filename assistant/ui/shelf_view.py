@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from assistant.timeline import clock
+from assistant.core.timeline import clock
 from assistant.ui.jobs_view import job_view
 from assistant.ui.services import Services
 from assistant.ui.text import shown_name

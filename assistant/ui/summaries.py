@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.exports import FORMATS, MEDIA_TYPES
+from assistant.core.timeline import Timeline, clock
+from assistant.exports.render import FORMATS, MEDIA_TYPES
 from assistant.store import Entry
-from assistant.timeline import Timeline, clock
 from assistant.ui.chrome import WATCH, choose_first, chosen_entry, go, open_services, tell_failure, told
 from assistant.ui.services import Services
 from assistant.ui.tasks import TASKS, Task

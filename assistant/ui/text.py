@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from assistant.timeline import Span, Timeline, clock
+from assistant.core.timeline import Span, Timeline, clock
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _CITATION = re.compile(r"\[S(\d{1,6})\]")

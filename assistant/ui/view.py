@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assistant.timeline import Absence, ActionScore, Description, Segment, Timeline, Utterance
+from assistant.core.timeline import Absence, ActionScore, Description, Segment, Timeline, Utterance
 from assistant.ui.colours import label_colour
 from assistant.ui.text import plain
 

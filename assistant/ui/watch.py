@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from assistant.core.timeline import Timeline, clock
 from assistant.store import Entry
-from assistant.timeline import Timeline, clock
 from assistant.ui import components
 from assistant.ui.chat_panel import chat_panel
 from assistant.ui.chrome import MODELS, START, choose_first, chosen, go, open_services, told

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from assistant.core.timeline import Json
 from assistant.jobs import Job
 from assistant.store import Entry
-from assistant.timeline import Json
 from assistant.ui.services import Services
 
 KIND = "explain"
@@ -79,7 +79,7 @@ def _job(here: Services, asked: Asked) -> Job | None:
 
 def _seen_part(here: Services) -> float:
     """The side of the square that the recogniser sees, as a share of the shorter edge; 0 where it sees all of it."""
-    from assistant.models.vjepa2 import framing_of
+    from assistant.models.actions.vjepa2 import framing_of
 
     framing = framing_of(here.assistant.models.location("actions"))
     return framing.size / framing.edge if framing.fit == "shortest" else 0.0

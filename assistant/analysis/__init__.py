@@ -1,0 +1,1 @@
+"""From a video to its timeline: analyzers, stages, fusion."""

@@ -1,0 +1,213 @@
+"""One question about one video: evidence, an answer as it comes, its marks resolved, its claims checked."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from assistant.chat.conversation import Turned, build_prompt
+from assistant.chat.extractive import ExtractiveAnswerer
+from assistant.chat.retrieval import Similarity
+from assistant.chat.rules.followups import Exchange
+from assistant.chat.rules.questions import is_foreign
+from assistant.chat.rules.suggestions import suggestions
+from assistant.chat.verify import check, marks, rescored, resolve, says_not_found, tidy_marks
+from assistant.config import Limits, Settings
+from assistant.core.plaintext import PlainStream, plain_text
+from assistant.core.progress import CancelCheck, never
+from assistant.core.timeline import Answer, Claim, Timeline
+from assistant.errors import ModelUnavailable, QuestionUnusable
+from assistant.models.protocols import ChatModel, GenerationOptions
+
+__all__ = ["Similarity", "Turn", "answer", "suggestions", "usable_question"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One finished exchange of a conversation."""
+
+    question: str
+    answer: Answer
+
+
+def answer(
+    question: str,
+    timeline: Timeline,
+    *,
+    history: Sequence[Turn] = (),
+    model: ChatModel | None = None,
+    similarity: Similarity | None = None,
+    settings: Settings,
+    second_opinion: bool = False,
+    cancelled: CancelCheck = never,
+) -> Iterator[str | Answer]:
+    """Pieces of an answer as they come; the last item is the whole, checked `Answer`, which replaces the pieces.
+
+    Where the language model fails, or nothing that it said can be supported, the extractive answerer speaks and a
+    notice says so.
+
+    Args:
+        model: None: the extractive answerer alone.
+        similarity: text -> similarity of each segment's picture, float32 ``[segments]``.
+        second_opinion: ask the extractive answerer too where the model says that the video does not hold it, and let
+            it speak where it finds what the checks support. For models that overlook more than it misunderstands.
+
+    Raises:
+        QuestionUnusable: empty or too long.
+    """
+    question = usable_question(question, settings.limits)
+    if model is None:
+        yield from _told(_without_model(question, timeline, history))
+        return
+    started = time.monotonic()
+    pieces: list[str] = []
+    try:
+        prompt = build_prompt(
+            question,
+            timeline,
+            [_turned(turn) for turn in history],
+            model,
+            evidence_tokens=settings.chat.evidence_tokens,
+            answer_tokens=settings.chat.answer_tokens,
+            similarity=similarity,
+        )
+        options = GenerationOptions(settings.chat.answer_tokens, timeout_seconds=settings.chat.timeout_seconds)
+        harmless = PlainStream()
+        for piece in model.stream(prompt.messages, options, cancelled):
+            pieces.append(piece)
+            if shown := harmless.feed(piece):
+                yield shown
+        if shown := harmless.rest():
+            yield shown
+    except ModelUnavailable as error:
+        logger.warning("the language model failed: %s", error.what)
+        notice = f"The language model did not answer ({error}). This answer was put together without it."
+        yield from _told(_noted(_without_model(question, timeline, history), (notice,)))
+        return
+    logger.info("answered model=%s seconds=%.1f", model.name, time.monotonic() - started)
+    stopped = cancelled()
+    made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings, similarity)
+    if made is not None and not made.found and second_opinion and not stopped:
+        other = _without_model(question, timeline, history, made.text)
+        if other.found and other.claims and all(claim.verdict == "supported" for claim in other.claims):
+            notice = "The language model did not find it in this video. This answer was put together without it."
+            yield from _told(_noted(other, (notice,)))
+            return
+    if made is not None:
+        notices = ("Stopped before the end.",) if stopped else ()
+        yield _noted(made, notices)
+    elif stopped:
+        yield Answer(question, "", found=False, model=model.name, notices=("Stopped before the end.",))
+    else:
+        notice = "Nothing that the language model said could be supported. This answer was put together without it."
+        yield from _told(_noted(_without_model(question, timeline, history, "".join(pieces)), (notice,)))
+
+
+def usable_question(question: str, limits: Limits) -> str:
+    """The question without superfluous white space.
+
+    Raises:
+        QuestionUnusable: empty or too long.
+    """
+    text = " ".join("".join(c if c.isprintable() or c.isspace() else " " for c in question).split())
+    if not any(c.isalnum() for c in text):
+        raise QuestionUnusable("the question is empty", "ask something about the video, such as “What happens in it?”")
+    if len(question) > limits.max_question_characters:
+        raise QuestionUnusable(
+            f"the question has {len(question)} characters, more than {limits.max_question_characters}",
+            "shorten it",
+        )
+    return text
+
+
+def _without_model(question: str, timeline: Timeline, history: Sequence[Turn], draft: str = "") -> Answer:
+    """What the extractive answerer says, checked like any answer; ``draft`` is what a model had said instead."""
+    answerer = ExtractiveAnswerer()
+    reply = answerer.reply(question, timeline, _exchanges(history))
+    citations, unresolved = resolve(reply.text, timeline)
+    return Answer(
+        question,
+        reply.text,
+        citations,
+        check(reply.text, timeline),
+        unresolved,
+        found=reply.found,
+        model=answerer.name,
+        draft=clean(draft) if draft else "",
+    )
+
+
+def _told(made: Answer) -> Iterator[str | Answer]:
+    """An answer that is there at once, as if it came in pieces."""
+    yield made.text
+    yield made
+
+
+def _exchanges(history: Sequence[Turn]) -> list[Exchange]:
+    return [Exchange(turn.question, tuple(c.segment_id for c in turn.answer.citations)) for turn in history]
+
+
+def _checked(
+    question: str,
+    raw: str,
+    timeline: Timeline,
+    shown_ids: frozenset[int],
+    model: str,
+    settings: Settings,
+    similarity: Similarity | None = None,
+) -> Answer | None:
+    """The model's answer with its verdicts; None where nothing of it can stand."""
+    text = clean(raw)
+    if not text:
+        return None
+    claims = check(text, timeline, shown_ids)
+    if says_not_found(text):
+        refusal = next(claim for claim in claims if says_not_found(claim.text))
+        return Answer(question, refusal.text, (), _refusal_claims([refusal]), found=False, model=model)
+    _, unresolved = resolve(text, timeline, shown_ids)
+    # The rules read English: of an answer in another language, to a question in one, only the marks are checked.
+    unread = is_foreign(question) and is_foreign(text)
+    if unread:
+        claims = tuple(_unread(claim) for claim in claims)
+    elif similarity is not None:
+        claims = rescored(claims, similarity)
+    kept = [claim for claim in claims if claim.verdict in ("supported", "not_checkable") and claim.segment_ids]
+    if not any(claim.verdict == "supported" for claim in kept) and not (unread and kept):
+        return None
+    shown = " ".join(claim.text for claim in kept) if settings.chat.withhold_unsupported else text
+    citations, _ = resolve(shown, timeline, shown_ids)
+    notices = ("The check of statements reads English only: here only the places were checked.",) if unread else ()
+    draft = text if shown != text else ""
+    return Answer(question, shown, citations, claims, unresolved, model=model, notices=notices, draft=draft)
+
+
+def _unread(claim: Claim) -> Claim:
+    if claim.verdict == "supported" or not claim.segment_ids:
+        return claim
+    return replace(claim, verdict="not_checkable", reason="the check reads English only")
+
+
+def _refusal_claims(claims: Sequence[Claim]) -> tuple[Claim, ...]:
+    return tuple(
+        Claim(c.text, "not_checkable", (), c.evidence, "it says that the video does not hold it")
+        if c.verdict == "unsupported"
+        else c
+        for c in claims
+    )
+
+
+def clean(text: str) -> str:
+    """What a language model said, as plain text with its marks written one way."""
+    return plain_text(tidy_marks(text))
+
+
+def _turned(turn: Turn) -> Turned:
+    return Turned(turn.question, turn.answer.text, marks(turn.answer.text))
+
+
+def _noted(made: Answer, notices: tuple[str, ...]) -> Answer:
+    return replace(made, notices=(*made.notices, *notices)) if notices else made

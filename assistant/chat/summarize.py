@@ -1,0 +1,272 @@
+"""Summaries of a video: each segment, chapters, the whole; every sentence cited and checked like an answer."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from assistant.chat.answer import clean
+from assistant.chat.extractive import NAME as EXTRACTIVE
+from assistant.chat.retrieval import render_segment
+from assistant.chat.rules import sentences
+from assistant.chat.rules.chapters import Chapter, chapters
+from assistant.chat.rules.facts import Facts, facts_of
+from assistant.chat.verify import check
+from assistant.config import Settings
+from assistant.core import prompts
+from assistant.core.fields import checked, listed
+from assistant.core.progress import CancelCheck, never
+from assistant.core.timeline import Claim, Json, Span, Timeline, span_from_json
+from assistant.errors import Cancelled as StoppedByPerson
+from assistant.errors import ModelFailed
+from assistant.models.protocols import ChatModel, GenerationOptions, Message
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+
+_RUNS_IN_CHAPTER = 6
+_TEMPLATE_TOKENS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryPart:
+    """A few sentences about the segments ``first_id`` to ``last_id``, with the verdict on each sentence."""
+
+    first_id: int
+    last_id: int
+    span: Span
+    text: str
+    claims: tuple[Claim, ...]
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The whole video, its chapters (one where it is short) and each of its segments."""
+
+    whole: SummaryPart
+    chapters: tuple[SummaryPart, ...]
+    segments: tuple[SummaryPart, ...]
+    model: str
+    notices: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        """The document ``summary/1``."""
+        return {
+            "schema": "summary/1",
+            "text": self.whole.text,
+            "model": self.model,
+            "notices": list(self.notices),
+            "whole": _part_json(self.whole),
+            "chapters": [_part_json(part) for part in self.chapters],
+            "segments": [_part_json(part) for part in self.segments],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Summary:
+        """Read ``summary/1``.
+
+        Raises:
+            ValueError: another schema, a missing field or a field of the wrong kind.
+        """
+        if not isinstance(document, Mapping) or document.get("schema") != "summary/1":
+            raise ValueError("not a summary/1 document")
+        try:
+            found = cls(
+                _part_from_json(document["whole"]),
+                tuple(_part_from_json(part) for part in document["chapters"]),
+                tuple(_part_from_json(part) for part in document["segments"]),
+                document["model"],
+                listed(document.get("notices", ())),
+            )
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError(f"a damaged summary/1 document: {error!r}") from error
+        return checked(found)
+
+
+def summarize(
+    timeline: Timeline,
+    *,
+    model: ChatModel | None = None,
+    settings: Settings,
+    progress: Progress | None = None,
+    cancelled: CancelCheck = never,
+) -> Summary:
+    """The summary of a timeline; segments always from their own labels and words, chapters and whole by the model
+    where there is one. Where it fails or says what cannot be supported, the composed text stands, with a notice.
+
+    Args:
+        progress: called with the number of parts done and of all parts.
+
+    Raises:
+        Cancelled: stopped by the person.
+    """
+    facts = facts_of(timeline)
+    found = chapters(facts)
+    segments = tuple(_segment_part(facts, one.id) for one in facts.seen)
+    composed = [_chapter_part(facts, chapter) for chapter in found]
+    whole = _whole_part(facts, found)
+    if model is None or not facts.seen:
+        return Summary(whole, tuple(composed), segments, EXTRACTIVE)
+    return _by_model(facts, composed, whole, segments, _Writer(model, settings, cancelled), progress)
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """A language model with what it needs to write one part."""
+
+    model: ChatModel
+    settings: Settings
+    cancelled: CancelCheck
+
+    @property
+    def room_tokens(self) -> int:
+        fixed = self.model.count_tokens(prompts.fill("summarize", evidence="", what="")) + 2 * _TEMPLATE_TOKENS
+        return min(
+            self.settings.chat.evidence_tokens, self.model.context_tokens - self.settings.chat.answer_tokens - fixed
+        )
+
+    def write(self, evidence: str, what: str) -> str:
+        if self.cancelled():
+            raise StoppedByPerson()
+        prompt = prompts.fill("summarize", evidence=evidence, what=what)
+        options = GenerationOptions(
+            self.settings.chat.answer_tokens, timeout_seconds=self.settings.chat.timeout_seconds
+        )
+        text = "".join(self.model.stream([Message("user", prompt)], options, self.cancelled))
+        if self.cancelled():
+            raise StoppedByPerson()
+        return clean(text)
+
+
+def _by_model(
+    facts: Facts,
+    composed: Sequence[SummaryPart],
+    whole: SummaryPart,
+    segments: tuple[SummaryPart, ...],
+    writer: _Writer,
+    progress: Progress | None,
+) -> Summary:
+    """Map: each chapter from its segments. Reduce: the whole from the chapters."""
+    notices: list[str] = []
+    parts: list[SummaryPart] = []
+    total = len(composed) + 1
+    try:
+        if writer.room_tokens < 64:
+            raise ModelFailed(
+                f"the context of {writer.model.name} is too small for a summary",
+                "choose a language model with a longer context",
+            )
+        for place, part in enumerate(composed):
+            lines = _within(
+                [render_segment(facts.timeline.segments[i - 1]) for i in range(part.first_id, part.last_id + 1)], writer
+            )
+            text = writer.write(lines, "this part of the video")
+            parts.append(_written(facts, part, text, writer.model.name))
+            if progress is not None:
+                progress(place + 1, total)
+        if len(parts) == 1:
+            last = SummaryPart(
+                whole.first_id, whole.last_id, whole.span, parts[0].text, parts[0].claims, parts[0].model
+            )
+        else:
+            lines = _within([part.text for part in parts], writer)
+            last = _written(facts, whole, writer.write(lines, "the whole video"), writer.model.name)
+        if progress is not None:
+            progress(total, total)
+    except ModelFailed as error:
+        logger.warning("the language model failed in a summary: %s", error.what)
+        notices.append(f"The language model did not finish ({error}). The rest was put together without it.")
+        parts += composed[len(parts) :]
+        last = whole
+    if any(part.model == EXTRACTIVE for part in (*parts, last)) and not notices:
+        notices.append("Where the language model said what cannot be supported, the text was put together without it.")
+    return Summary(last, tuple(parts), segments, writer.model.name, tuple(notices))
+
+
+def _within(lines: Sequence[str], writer: _Writer) -> str:
+    """The lines that fit into the budget, evenly spread where not all do."""
+    costs = [writer.model.count_tokens(line + "\n") for line in lines]
+    step = max(1, math.ceil(sum(costs) / max(1, writer.room_tokens)))
+    kept: list[str] = []
+    used = 0
+    for line, cost in zip(lines[::step], costs[::step], strict=True):
+        if used + cost > writer.room_tokens:
+            break
+        kept.append(line)
+        used += cost
+    return "\n".join(kept)
+
+
+def _written(facts: Facts, composed: SummaryPart, text: str, model: str) -> SummaryPart:
+    """The model's text with what the evidence does not support taken out; the composed text where nothing is left."""
+    allowed = range(composed.first_id, composed.last_id + 1)
+    kept = [claim for claim in check(text, facts.timeline, allowed) if claim.verdict == "supported"]
+    if not kept:
+        return composed
+    shown = " ".join(claim.text for claim in kept)
+    return SummaryPart(composed.first_id, composed.last_id, composed.span, shown, tuple(kept), model)
+
+
+def _segment_part(facts: Facts, segment_id: int) -> SummaryPart:
+    one = facts.seen[segment_id - 1]
+    said = [s for s in facts.said if s.segment_id == segment_id]
+    text = f"{sentences.capital(sentences.picture(one))} [S{segment_id}]."
+    if said:
+        text += f" Said: {sentences.listed([sentences.said_sentence(s) for s in said])}."
+    return SummaryPart(segment_id, segment_id, one.segment.span, text, check(text, facts.timeline), EXTRACTIVE)
+
+
+def _chapter_part(facts: Facts, chapter: Chapter) -> SummaryPart:
+    seen = facts.seen[chapter.first_id - 1 : chapter.last_id]
+    text = _told(facts, seen, _RUNS_IN_CHAPTER)
+    return SummaryPart(chapter.first_id, chapter.last_id, chapter.span, text, check(text, facts.timeline), EXTRACTIVE)
+
+
+def _whole_part(facts: Facts, found: Sequence[Chapter]) -> SummaryPart:
+    if not facts.seen:
+        return SummaryPart(0, 0, Span(0.0, facts.duration_seconds), "Nothing was seen or heard.", (), EXTRACTIVE)
+    text = _told(facts, facts.seen, 10)
+    if facts.said:
+        said = [facts.said[0]] if len(facts.said) == 1 else [facts.said[0], facts.said[-1]]
+        text += f" Said, among other things: {sentences.listed([sentences.said_sentence(one) for one in said])}."
+    first, last = facts.seen[0], facts.seen[-1]
+    span = Span(first.segment.span.start_seconds, last.segment.span.end_seconds)
+    return SummaryPart(first.id, last.id, span, text, check(text, facts.timeline), EXTRACTIVE)
+
+
+def _told(facts: Facts, seen: Sequence[Any], most: int) -> str:
+    """The occurrences of a stretch in order, evenly thinned where there are many."""
+    runs = facts.runs(seen)
+    if len(runs) > most:
+        runs = tuple(runs[round(place * (len(runs) - 1) / (most - 1))] for place in range(most))
+    return " ".join(f"{sentences.capital(sentences.run_sentence(run))}." for run in runs)
+
+
+def _part_json(part: SummaryPart) -> Json:
+    return {
+        "first_id": part.first_id,
+        "last_id": part.last_id,
+        **asdict(part.span),
+        "text": part.text,
+        "model": part.model,
+        "claims": [{**asdict(claim), "segment_ids": list(claim.segment_ids)} for claim in part.claims],
+    }
+
+
+def _part_from_json(item: Mapping[str, Any]) -> SummaryPart:
+    return SummaryPart(
+        item["first_id"],
+        item["last_id"],
+        span_from_json(item),
+        item["text"],
+        tuple(
+            Claim(c["text"], c["verdict"], listed(c["segment_ids"]), c["evidence"], c.get("reason", ""))
+            for c in item["claims"]
+        ),
+        item["model"],
+    )

@@ -1,0 +1,1 @@
+"""The command line that outside programs rely on."""

@@ -1,0 +1,428 @@
+"""The values that travel through the whole program, all frozen, with JSON both ways.
+
+Times are seconds of presentation time from the first video frame (from the first sample where there is no picture).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeVar
+
+from assistant.core.fields import checked, listed, number
+
+Transition = Literal["start", "cut", "fade", "dissolve"]
+Verdict = Literal["supported", "unsupported", "contradicted", "not_checkable"]
+EvidenceKind = Literal["actions", "descriptions", "speech", "timeline"]
+Json = dict[str, Any]
+Score = TypeVar("Score", "ActionScore", "Description")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open stretch of time ``[start_seconds, end_seconds)``; the only notion of time.
+
+    Raises:
+        ValueError: not finite, or the end lies before the start.
+    """
+
+    start_seconds: float
+    end_seconds: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.start_seconds) and math.isfinite(self.end_seconds)):
+            raise ValueError(f"a span needs finite ends, not {self.start_seconds} and {self.end_seconds}")
+        if self.end_seconds < self.start_seconds:
+            raise ValueError(f"a span cannot end ({self.end_seconds}) before it starts ({self.start_seconds})")
+
+    @property
+    def seconds(self) -> float:
+        return self.end_seconds - self.start_seconds
+
+    @property
+    def middle_seconds(self) -> float:
+        return 0.5 * (self.start_seconds + self.end_seconds)
+
+    def overlap_seconds(self, other: Span) -> float:
+        """How much of ``other`` lies in this span, >= 0."""
+        return max(0.0, min(self.end_seconds, other.end_seconds) - max(self.start_seconds, other.start_seconds))
+
+    def contains(self, seconds: float) -> bool:
+        return self.start_seconds <= seconds < self.end_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """What is known of a file before any model looks at it; ``width`` and ``height`` upright, 0 without a picture."""
+
+    path: str
+    sha256: str
+    duration_seconds: float
+    width: int
+    height: int
+    frame_rate: float
+    has_audio: bool
+    video_codec: str = ""
+    audio_codec: str = ""
+    container: str = ""
+    size_bytes: int = 0
+    rotation_degrees: int = 0
+
+    @property
+    def has_picture(self) -> bool:
+        return self.width > 0
+
+
+@dataclass(frozen=True, slots=True)
+class ActionScore:
+    """One label of the action recogniser; ``score`` is its softmax over all labels."""
+
+    label: str
+    score: float
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One label of a label list; ``score`` is the zero-shot softmax over that list."""
+
+    label: str
+    score: float
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Words that were said. ``no_speech_probability`` is the transcriber's own, in 0..1."""
+
+    span: Span
+    text: str
+    language: str = "en"
+    no_speech_probability: float = 0.0
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Words that a transcriber produced and that were not believed, with the reason."""
+
+    span: Span
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A stretch without a cut; ``transition`` is how it begins."""
+
+    span: Span
+    transition: Transition
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Something that is not there, and why: no audio track, no speech found, a stage that failed."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One stretch of the video with everything that the models said of it.
+
+    ``flags`` are short names such as ``none_of_my_labels``, ``out_of_protocol``, ``models_disagree`` and
+    ``shared_result``; ``notes`` gives the sentence behind a flag, with its numbers.
+    """
+
+    id: int
+    span: Span
+    actions: tuple[ActionScore, ...] = ()
+    descriptions: tuple[Description, ...] = ()
+    utterances: tuple[Utterance, ...] = ()
+    keyframe_seconds: float | None = None
+    flags: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+    frame_seconds: tuple[float, ...] = ()  # the frames that the recogniser saw
+
+    @property
+    def action(self) -> ActionScore | None:
+        return self.actions[0] if self.actions else None
+
+    @property
+    def description(self) -> Description | None:
+        return self.descriptions[0] if self.descriptions else None
+
+    @property
+    def words(self) -> str:
+        return " ".join(utterance.text for utterance in self.utterances)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How often the visual models were asked: ``clips`` of the recogniser, ``looks`` (frames) of the encoder.
+
+    ``tokens`` are those that the recogniser's encoder computed in its clips, 0 for a recogniser without.
+
+    ``shared`` of the ``windows`` took over the result of an earlier one; ``..._without`` is what there would have been
+    to do without saving.
+    """
+
+    windows: int
+    shared: int
+    clips: int
+    clips_without: int
+    looks: int
+    looks_without: int
+    tokens: int = 0
+    tokens_without: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which pack and models spoke, how each was fed, and what work was saved (`Work`, and whether that was ``on``)."""
+
+    pack: str
+    actions: Json = field(default_factory=dict)
+    descriptions: Json = field(default_factory=dict)
+    speech: Json = field(default_factory=dict)
+    saving: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One video's segments, shots and voice; segments and shots each cover it in order without gap or overlap."""
+
+    video: Video
+    segments: tuple[Segment, ...]
+    shots: tuple[Shot, ...]
+    speech_spans: tuple[Span, ...]
+    absences: tuple[Absence, ...]
+    provenance: Provenance
+    suppressed: tuple[Suppressed, ...] = ()
+
+    def segment(self, segment_id: int) -> Segment | None:
+        """The segment with this id (ids count from 1), or None."""
+        if 1 <= segment_id <= len(self.segments):
+            return self.segments[segment_id - 1]
+        return None
+
+    def segment_at(self, seconds: float) -> Segment | None:
+        """The segment that is on screen at this time, or None outside the video."""
+        for segment in self.segments:
+            if segment.span.contains(seconds):
+                return segment
+        last = self.segments[-1] if self.segments else None
+        return last if last is not None and seconds == last.span.end_seconds else None
+
+    def to_json(self) -> Json:
+        """The document ``timeline/1``."""
+        return {
+            "schema": "timeline/1",
+            "video": asdict(self.video),
+            "provenance": asdict(self.provenance),
+            "segments": [_segment_json(segment) for segment in self.segments],
+            "shots": [{**asdict(shot.span), "transition": shot.transition} for shot in self.shots],
+            "speech_spans": [asdict(span) for span in self.speech_spans],
+            "absences": [asdict(absence) for absence in self.absences],
+            "suppressed": [{**asdict(s.span), "text": s.text, "reason": s.reason} for s in self.suppressed],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Timeline:
+        """Read ``timeline/1``.
+
+        Raises:
+            ValueError: another schema, a missing field or a field of the wrong kind.
+        """
+        if not isinstance(document, Mapping) or document.get("schema") != "timeline/1":
+            raise ValueError("not a timeline/1 document")
+        try:
+            found = cls(
+                video=Video(**{k: v for k, v in document["video"].items() if k in Video.__dataclass_fields__}),
+                segments=tuple(_segment_from_json(item) for item in document["segments"]),
+                shots=tuple(Shot(span_from_json(item), item["transition"]) for item in document["shots"]),
+                speech_spans=tuple(span_from_json(item) for item in document["speech_spans"]),
+                absences=tuple(Absence(item["what"], item["reason"]) for item in document["absences"]),
+                provenance=Provenance(
+                    **{k: v for k, v in document["provenance"].items() if k in Provenance.__dataclass_fields__}
+                ),
+                suppressed=tuple(
+                    Suppressed(span_from_json(item), item["text"], item["reason"])
+                    for item in document.get("suppressed", [])
+                ),
+            )
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError(f"a damaged timeline/1 document: {error!r}") from error
+        return checked(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A place in the video that an answer points at."""
+
+    segment_id: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One statement of an answer and what the evidence says of it."""
+
+    text: str
+    verdict: Verdict
+    segment_ids: tuple[int, ...] = ()
+    evidence: EvidenceKind = "timeline"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered, and what it rests on. ``found`` is False where the video does not hold the answer."""
+
+    question: str
+    text: str
+    citations: tuple[Citation, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    unresolved: tuple[int, ...] = ()
+    found: bool = True
+    model: str = "extractive"
+    notices: tuple[str, ...] = ()  # e.g. why the language model did not speak
+    draft: str = ""  # what the model said before unsupported sentences were withheld, "" where the same
+
+    def to_json(self) -> Json:
+        """The document ``answer/1``."""
+        return {
+            "schema": "answer/1",
+            "question": self.question,
+            "text": self.text,
+            "citations": [{"segment_id": c.segment_id, **asdict(c.span)} for c in self.citations],
+            "claims": [
+                {
+                    "text": c.text,
+                    "verdict": c.verdict,
+                    "segment_ids": list(c.segment_ids),
+                    "evidence": c.evidence,
+                    "reason": c.reason,
+                }
+                for c in self.claims
+            ],
+            "unresolved": list(self.unresolved),
+            "found": self.found,
+            "model": self.model,
+            "notices": list(self.notices),
+            "draft": self.draft,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Answer:
+        """Read ``answer/1``.
+
+        Raises:
+            ValueError: another schema, a missing field or a field of the wrong kind.
+        """
+        if not isinstance(document, Mapping) or document.get("schema") != "answer/1":
+            raise ValueError("not an answer/1 document")
+        try:
+            found = cls(
+                question=document["question"],
+                text=document["text"],
+                citations=tuple(Citation(c["segment_id"], span_from_json(c)) for c in document["citations"]),
+                claims=tuple(
+                    Claim(c["text"], c["verdict"], listed(c["segment_ids"]), c["evidence"], c.get("reason", ""))
+                    for c in document["claims"]
+                ),
+                unresolved=listed(document["unresolved"]),
+                found=document["found"],
+                model=document["model"],
+                notices=listed(document.get("notices", ())),
+                draft=document.get("draft", ""),
+            )
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError(f"a damaged answer/1 document: {error!r}") from error
+        return checked(found)
+
+
+def span_from_json(item: Mapping[str, Any]) -> Span:
+    """The span written in an item as ``start_seconds`` and ``end_seconds``."""
+    return Span(number(item["start_seconds"]), number(item["end_seconds"]))
+
+
+def utterance_to_json(utterance: Utterance) -> Json:
+    """One utterance as it stands in ``timeline/1`` and in the store."""
+    return {
+        **asdict(utterance.span),
+        "text": utterance.text,
+        "language": utterance.language,
+        "no_speech_probability": utterance.no_speech_probability,
+        "words": [{**asdict(word.span), "text": word.text} for word in utterance.words],
+    }
+
+
+def utterance_from_json(item: Mapping[str, Any]) -> Utterance:
+    """The reverse of `utterance_to_json`."""
+    return Utterance(
+        span_from_json(item),
+        item["text"],
+        item.get("language", "en"),
+        item.get("no_speech_probability", 0.0),
+        tuple(Word(span_from_json(word), word["text"]) for word in item.get("words", ())),
+    )
+
+
+def clock(seconds: float, decimals: int = 0) -> str:
+    """The time as people read it: ``m:ss``, ``h:mm:ss`` from an hour on."""
+    scaled = math.floor(max(0.0, seconds) * 10**decimals + 1e-6) / 10**decimals
+    minutes, rest = divmod(scaled, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    tail = f"{rest:0{3 + decimals if decimals else 2}.{decimals}f}"
+    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
+
+
+def _segment_json(segment: Segment) -> Json:
+    return {
+        "id": segment.id,
+        **asdict(segment.span),
+        "actions": [asdict(score) for score in segment.actions],
+        "descriptions": [asdict(item) for item in segment.descriptions],
+        "utterances": [utterance_to_json(utterance) for utterance in segment.utterances],
+        "keyframe_seconds": segment.keyframe_seconds,
+        "flags": list(segment.flags),
+        "notes": dict(segment.notes),
+        "frame_seconds": list(segment.frame_seconds),
+    }
+
+
+def _segment_from_json(item: Mapping[str, Any]) -> Segment:
+    return Segment(
+        id=checked(item["id"], int),
+        span=span_from_json(item),
+        actions=tuple(_scores(ActionScore, item["actions"])),
+        descriptions=tuple(_scores(Description, item["descriptions"])),
+        utterances=tuple(utterance_from_json(u) for u in item["utterances"]),
+        keyframe_seconds=item["keyframe_seconds"],
+        flags=listed(item["flags"]),
+        notes=checked(item.get("notes", {}), Json),
+        frame_seconds=listed(item.get("frame_seconds", ())),
+    )
+
+
+def _scores(kind: type[Score], items: Sequence[Mapping[str, Any]]) -> list[Score]:
+    return [kind(item["label"], number(item["score"]), item.get("model", "")) for item in items]
+
+
+def segment_to_json(segment: Segment) -> Json:
+    """One segment as it stands in ``timeline/1`` and in the store."""
+    return _segment_json(segment)
+
+
+def segment_from_json(item: Mapping[str, Any]) -> Segment:
+    """The reverse of `segment_to_json`."""
+    return checked(_segment_from_json(item))

@@ -1,0 +1,1 @@
+"""How good it is: metrics, explanations, speed, and what this machine has."""

@@ -1,0 +1,224 @@
+"""What this machine has, and what will be slow or missing: one finding a line, each with its remedy."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Literal
+
+from assistant.config import ComputeSettings, Settings
+from assistant.core.files import human_bytes
+from assistant.errors import AssistantError
+from assistant.models import registry as packs
+from assistant.models.packs import checkpoints
+from assistant.models.packs.catalog import GIB, PACKS, Kind, Pack
+from assistant.models.runtime import device as devices
+
+Severity = Literal["good", "note", "warning", "problem"]
+_MARKS = {"good": "ok     ", "note": "note   ", "warning": "warning", "problem": "PROBLEM"}
+_LEAST_PYTHON = (3, 11)
+_LEAST_FREE_BYTES = 2 * GIB
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing about this machine. ``problem``: something does not work; ``warning``: slow, or soon a problem."""
+
+    severity: Severity
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{_MARKS[self.severity]} {self.what}{f'; {self.remedy}' if self.remedy else ''}"
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Everything worth knowing before a long analysis; takes a few seconds, connects to nothing."""
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _python,
+        _torch,
+        _hardware,
+        _video,
+        _library,
+        _world,
+        _packs,
+        _speed,
+    )
+    findings: list[Finding] = []
+    for check in checks:
+        try:
+            findings.extend(check(settings))
+        except AssistantError as error:
+            findings.append(Finding("problem", error.what, error.remedy))
+        except Exception as error:  # one broken part of a machine must not hide what the others have to say
+            findings.append(Finding("problem", f"{check.__name__.strip('_')}: {type(error).__name__}: {error}"))
+    return findings
+
+
+def _python(_: Settings) -> Iterator[Finding]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info < _LEAST_PYTHON:
+        yield Finding("problem", f"Python {version}", "use Python 3.11 or newer")
+    else:
+        yield Finding("good", f"Python {version} on {sys.platform}")
+
+
+def _torch(settings: Settings) -> Iterator[Finding]:
+    versions = {}
+    for name in ("torch", "torchvision", "transformers", "open_clip_torch", "openai-whisper", "silero-vad"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding("problem", f"the package {name} is not installed", "run make run, which installs it")
+    try:
+        importlib.import_module("torchvision")
+    except (ImportError, RuntimeError, OSError) as error:
+        # A torchvision built for another torch fails at import: "operator torchvision::nms does not exist".
+        yield Finding(
+            "problem",
+            f"torchvision {versions.get('torchvision')} does not fit torch {versions.get('torch')} ({error})",
+            "install both as requirements.txt names them",
+        )
+    else:
+        yield Finding("good", ", ".join(f"{name} {version}" for name, version in versions.items()))
+    device = devices.choose_device(settings.compute.device)
+    half = "bfloat16 in hardware" if devices.computes_bfloat16(device) else "no bfloat16, so float32 or float16"
+    yield Finding("good" if device != "cpu" else "note", f"models compute on {device} ({half})")
+
+
+def _hardware(settings: Settings) -> Iterator[Finding]:
+    found = devices.machine(settings.compute)
+    memory = f"{found.cores} cores, {found.memory_bytes / GIB:.1f} GiB memory"
+    if found.has_accelerator:
+        memory += f", {found.video_memory_bytes / GIB:.1f} GiB on the accelerator"
+    if found.memory_bytes < 4 * GIB:
+        yield Finding("warning", memory, "close other programs; the demo pack needs about 2 GiB, the standard one 6")
+    elif found.memory_bytes < 8 * GIB:
+        yield Finding("note", memory, "enough for the demo pack; the standard one without a language model fits")
+    else:
+        yield Finding("good", memory)
+    folder = settings.home
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    what = f"{free / GIB:.1f} GiB free where the library is ({settings.home})"
+    yield Finding("good", what) if free >= _LEAST_FREE_BYTES else Finding("warning", what, "make room")
+
+
+def _video(_: Settings) -> Iterator[Finding]:
+    import av
+    from av.codec import Codec
+
+    missing = []
+    for name, mode in (("h264", "r"), ("hevc", "r"), ("vp9", "r"), ("libx264", "w"), ("aac", "w")):
+        try:
+            Codec(name, mode)  # type: ignore[arg-type]
+        except av.codec.codec.UnknownCodecError:
+            missing.append(name)
+    if missing:
+        yield Finding("warning", f"PyAV {av.__version__} lacks {', '.join(missing)}", "install PyAV's own wheel")
+    else:
+        ffmpeg = ".".join(str(part) for part in av.library_versions["libavcodec"])
+        yield Finding("good", f"PyAV {av.__version__} reads H.264, HEVC, VP9 and writes H.264 (libavcodec {ffmpeg})")
+
+
+def _library(settings: Settings) -> Iterator[Finding]:
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.home):
+            pass
+    except OSError as error:
+        yield Finding(
+            "problem", f"the library {settings.home} cannot be written ({error.strerror})", "choose another --home"
+        )
+    else:
+        yield Finding("good", f"the library {settings.home} can be written")
+    try:
+        with closing(sqlite3.connect(":memory:")) as connection:
+            connection.execute("CREATE VIRTUAL TABLE found USING fts5(words)")
+    except sqlite3.OperationalError:
+        yield Finding(
+            "problem", f"SQLite {sqlite3.sqlite_version} has no full-text search", "use a Python whose SQLite has FTS5"
+        )
+    else:
+        yield Finding("good", f"SQLite {sqlite3.sqlite_version} with full-text search")
+
+
+def _world(_: Settings) -> Iterator[Finding]:
+    if shutil.which("espeak-ng"):
+        yield Finding("good", "espeak-ng is here, for generated videos that speak")
+    else:
+        yield Finding("note", "no espeak-ng: generated videos cannot speak", "install espeak-ng; analysis needs none")
+
+
+def _packs(settings: Settings) -> Iterator[Finding]:
+    for name in dict.fromkeys([*PACKS, *([] if settings.pack == "auto" else [settings.pack])]):
+        pack = packs.named(settings, name)
+        missing = ", ".join(part.kind for part in pack.missing())
+        language = "with" if pack.location("language") else "without"
+        if missing:
+            size = sum(part.download_bytes for part in pack.missing())
+            about = f" (about {human_bytes(size)})" if size else ""
+            severity: Severity = "note" if name != settings.pack else "problem"
+            yield Finding(severity, f"the {pack.name} pack lacks {missing}{about}", pack.remedy)
+        else:
+            yield Finding("good", f"the {pack.name} pack is here, {language} a language model")
+    pack = packs.resolve(settings)
+    yield Finding("good" if pack.name != "demo" else "note", pack.notice or f"using the {pack.name} pack")
+
+
+def _speed(settings: Settings) -> Iterator[Finding]:
+    for name in PACKS:
+        pack = packs.named(settings, name)
+        if all(pack.location(part.kind) or part.download_bytes for part in pack.parts if part.required):
+            minutes = minutes_per_minute(pack, settings.compute)
+            slow: Severity = "warning" if minutes > 3 else "good"
+            yield Finding(slow, f"a minute of video takes about {minutes:.1f} minutes with the {name} pack (rough)")
+
+
+# Decoding and finding shots in ordinary video, and voice detection, in seconds for a second of video on one core.
+_DECODING = 0.05
+# What the linear layers of a transformer reach of the speed of one large matrix product, and the share of time that
+# attention and all else take beside them: V-JEPA 2 ViT-L spends 45 % in linear layers. With these layers in integers a
+# clip takes 4.8 s instead of 6.7 s (docs/performance.md), against the same product in bfloat16.
+_EFFICIENCY, _EFFICIENCY_INT8 = 0.45, 0.63
+
+
+def minutes_per_minute(pack: Pack, compute: ComputeSettings) -> float:
+    """How many minutes one minute of video takes, roughly: the models' arithmetic over this machine's speed.
+
+    Each weight of the recogniser is used once a token, of CLIP once a patch of each of four frames a window, of
+    Whisper's encoder once for each of 50 positions a second. Where speech is dense, decoding it comes on top.
+    """
+    from assistant.models.actions.vjepa2 import clip_spec, published_spec
+
+    actions = pack.location("actions")
+    spec = clip_spec(actions) if actions else published_spec(pack.part("actions").source)
+    tokens = spec.num_frames // 2 * (spec.size // 16) ** 2 / spec.seconds
+    looked_at = 0.6 * 50 * 4 / spec.seconds  # the picture's tower has about six tenths of CLIP's weights, 50 patches
+    operations = 2 * (
+        _parameters(pack, "actions") * tokens
+        + _parameters(pack, "descriptions") * looked_at
+        + _parameters(pack, "speech") * 50
+    )
+    device = devices.choose_device(compute.device)
+    weights = int(4 * _parameters(pack, "actions"))
+    precision = devices.choose_precision(compute.precision, device, weights)
+    integers = devices.uses_integers(compute.precision, device, weights)
+    efficiency = _EFFICIENCY_INT8 if integers else _EFFICIENCY
+    return _DECODING + operations / (devices.multiplication_rate(device, precision) * efficiency)
+
+
+def _parameters(pack: Pack, kind: Kind) -> float:
+    """About how many weights a model has; published ones are stored in float32."""
+    path = pack.location(kind)
+    if path is None:
+        return pack.part(kind).download_bytes / 4
+    return (path.stat().st_size if path.is_file() else checkpoints.weights_bytes(path)) / 4

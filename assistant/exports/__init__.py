@@ -1,0 +1,1 @@
+"""Timelines and conversations as files for other programs."""

@@ -1,0 +1,229 @@
+"""A timeline as a file for other programs and people: JSON, CSV, SRT, VTT, Markdown, one self-contained HTML page."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from assistant.core.timeline import Answer, Segment, Timeline, Utterance, clock
+
+FORMATS = ("json", "csv", "srt", "vtt", "md", "html")
+MEDIA_TYPES = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "srt": "application/x-subrip",
+    "vtt": "text/vtt",
+    "md": "text/markdown",
+    "html": "text/html",
+}
+CSV_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that an export may show of one video.
+
+    Args:
+        picture: file name in the library (``keyframe-3.jpg``) -> JPEG bytes, or None where there is none.
+        summaries: segment id -> its summary; 0 is the whole video.
+        why: segment id -> the text of its explanation.
+    """
+
+    name: str
+    timeline: Timeline
+    picture: Callable[[str], bytes | None] = lambda _: None
+    conversation: Sequence[Answer] = ()
+    summaries: dict[int, str] = field(default_factory=dict)
+    why: dict[int, str] = field(default_factory=dict)
+
+
+def render(material: Material, kind: str) -> bytes:
+    """The export as bytes, UTF-8.
+
+    Raises:
+        ValueError: a format that is not one of `FORMATS`.
+    """
+    makers: dict[str, Callable[[Material], str]] = {
+        "json": _json,
+        "csv": _csv,
+        "srt": _srt,
+        "vtt": _vtt,
+        "md": _markdown,
+        "html": _html,
+    }
+    if kind not in makers:
+        raise ValueError(f"no export called {kind!r}; there are {', '.join(FORMATS)}")
+    return makers[kind](material).encode("utf-8", "replace")
+
+
+def _json(material: Material) -> str:
+    return json.dumps(material.timeline.to_json(), ensure_ascii=False, indent=1) + "\n"
+
+
+def _csv(material: Material) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(
+        (
+            *("id", "start_seconds", "end_seconds", "action", "action_score"),
+            *("description", "description_score", "words", "flags"),
+        )
+    )
+    for segment in material.timeline.segments:
+        action, looks = segment.action, segment.description
+        writer.writerow(
+            [
+                segment.id,
+                f"{segment.span.start_seconds:.3f}",
+                f"{segment.span.end_seconds:.3f}",
+                _cell(action.label if action else ""),
+                f"{action.score:.4f}" if action else "",
+                _cell(looks.label if looks else ""),
+                f"{looks.score:.4f}" if looks else "",
+                _cell(segment.words),
+                " ".join(segment.flags),
+            ]
+        )
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Text that a spreadsheet shows and does not run as a formula."""
+    return "'" + text if text.startswith(CSV_FORMULA_STARTS) else text
+
+
+def _subtitle_time(seconds: float, comma: str) -> str:
+    milliseconds = round(max(0.0, seconds) * 1000)
+    rest, milliseconds = divmod(milliseconds, 1000)
+    minutes, seconds_part = divmod(rest, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds_part:02d}{comma}{milliseconds:03d}"
+
+
+def _utterances(timeline: Timeline) -> list[Utterance]:
+    found = [utterance for segment in timeline.segments for utterance in segment.utterances]
+    return sorted(found, key=lambda utterance: utterance.span.start_seconds)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("-->", "→")
+
+
+def _srt(material: Material) -> str:
+    blocks = []
+    for number, said in enumerate(_utterances(material.timeline), 1):
+        times = f"{_subtitle_time(said.span.start_seconds, ',')} --> {_subtitle_time(said.span.end_seconds, ',')}"
+        blocks.append(f"{number}\n{times}\n{_one_line(said.text)}\n")
+    return "\n".join(blocks)
+
+
+def _vtt(material: Material) -> str:
+    blocks = ["WEBVTT\n"]
+    for said in _utterances(material.timeline):
+        times = f"{_subtitle_time(said.span.start_seconds, '.')} --> {_subtitle_time(said.span.end_seconds, '.')}"
+        text = html.escape(_one_line(said.text), quote=False)
+        blocks.append(f"{times}\n{text}\n")
+    return "\n".join(blocks)
+
+
+MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>()#+-.!|~$&"})
+
+
+def _plain(text: str) -> str:
+    """Text in which Markdown sees nothing but text."""
+    return " ".join(text.split()).translate(MARKDOWN_SPECIAL)
+
+
+def _times(segment: Segment) -> str:
+    return f"{clock(segment.span.start_seconds, 1)}-{clock(segment.span.end_seconds, 1)}"
+
+
+def _markdown(material: Material) -> str:
+    timeline = material.timeline
+    lines = [f"# {_plain(material.name)}", ""]
+    lines += [
+        f"{clock(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_speakers(timeline)}",
+        "",
+    ]
+    if whole := material.summaries.get(0):
+        lines += [_plain(whole), ""]
+    for absence in timeline.absences:
+        lines += [f"*No {_plain(absence.what)}: {_plain(absence.reason)}*", ""]
+    lines += ["| # | time | doing | looks | said |", "|---|---|---|---|---|"]
+    for segment in timeline.segments:
+        cells = [_scored(segment.action), _scored(segment.description), segment.words]
+        lines.append(f"| {segment.id} | {_times(segment)} | " + " | ".join(_plain(cell) for cell in cells) + " |")
+    if material.conversation:
+        lines += ["", "## Questions", ""]
+        for answer in material.conversation:
+            lines += [f"**{_plain(answer.question)}**", "", _plain(answer.text), ""]
+    return "\n".join(lines) + "\n"
+
+
+def _scored(score: object) -> str:
+    label, value = getattr(score, "label", ""), getattr(score, "score", 0.0)
+    return f"{label} {100 * value:.0f} %" if label else ""
+
+
+def _speakers(timeline: Timeline) -> str:
+    return f"{timeline.provenance.pack} pack"
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{title}</title><style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+article {{ display: grid; grid-template-columns: 200px 1fr; gap: 16px; padding: 16px 0; border-top: 1px solid #8884; }}
+img {{ width: 200px; border-radius: 6px; }} h2 {{ font-size: 1rem; margin: 0 0 4px; }} p {{ margin: 4px 0; }}
+meter {{ width: 8rem; vertical-align: middle; }} .quiet {{ opacity: .75; }}
+@media (max-width: 560px) {{ article {{ grid-template-columns: 1fr; }} }}
+</style></head><body><h1>{title}</h1><p class="quiet">{facts}</p>
+{body}
+</body></html>
+"""
+
+
+def _html(material: Material) -> str:
+    timeline, escape = material.timeline, html.escape
+    parts = []
+    if whole := material.summaries.get(0):
+        parts.append(f"<p>{escape(whole)}</p>")
+    parts += [f"<p class=quiet>No {escape(a.what)}: {escape(a.reason)}.</p>" for a in timeline.absences]
+    for segment in timeline.segments:
+        parts.append(_html_segment(material, segment))
+    if material.conversation:
+        parts.append("<h1>Questions</h1>")
+        parts += [f"<h2>{escape(a.question)}</h2><p>{escape(a.text)}</p>" for a in material.conversation]
+    facts = f"{clock(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_speakers(timeline)}"
+    return PAGE.format(title=escape(material.name), facts=escape(facts), body="\n".join(parts))
+
+
+def _html_segment(material: Material, segment: Segment) -> str:
+    escape = html.escape
+    data = material.picture(f"keyframe-{segment.id}.jpg")
+    image = ""
+    if data:
+        encoded = base64.b64encode(data).decode("ascii")
+        image = f'<img alt="keyframe of segment {segment.id}" src="data:image/jpeg;base64,{encoded}">'
+    lines = [f"<h2>Segment {segment.id} · {_times(segment)}</h2>"]
+    lines += [
+        f'<p><meter min="0" max="1" value="{score.score:.3f}"></meter>'
+        f" {escape(score.label)} {100 * score.score:.0f} %</p>"
+        for score in segment.actions[:3]
+    ]
+    if segment.description:
+        lines.append(f"<p>looks: {escape(segment.description.label)} {100 * segment.description.score:.0f} %</p>")
+    if segment.words:
+        lines.append(f"<p>said: “{escape(segment.words)}”</p>")
+    lines += [f"<p class=quiet>{escape(note)}</p>" for note in segment.notes.values()]
+    for title, texts in (("summary", material.summaries), ("why", material.why)):
+        if text := texts.get(segment.id):
+            lines.append(f"<p>{title}: {escape(text)}</p>")
+    return f"<article><div>{image}</div><div>{''.join(lines)}</div></article>"

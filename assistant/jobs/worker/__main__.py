@@ -1,0 +1,43 @@
+"""Serve the parent on the other end of standard input."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+from assistant.config import Settings
+from assistant.jobs.worker.limits import WorkerLimits, apply_limits, stand_back
+from assistant.jobs.worker.loop import Channel, Worker
+from assistant.jobs.worker.target import Target
+from assistant.jobs.worker.wire import settings_from_json
+
+
+def _load(name: str) -> Callable[[Settings], Target]:
+    module, _, attribute = name.partition(":")
+    target: Callable[[Settings], Target] = getattr(importlib.import_module(module), attribute)
+    return target
+
+
+def main() -> None:
+    """Serve the parent on the other end of standard input; does not return."""
+    # What libraries print must not land among the events: they get standard error as their standard output.
+    channel = Channel(os.fdopen(os.dup(1), "wb"))
+    os.dup2(2, 1)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    commands = (json.loads(line) for line in sys.stdin.buffer)
+    first = next(commands, None)
+    if first is None:
+        return
+    limits = WorkerLimits(**first["limits"])
+    apply_limits(limits)
+    stand_back()
+    settings = settings_from_json(first["settings"])
+    Worker(channel, lambda: _load(first["target"])(settings), limits).serve(commands)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Models that say what is being done; one file a backend."""

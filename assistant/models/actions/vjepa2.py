@@ -1,0 +1,436 @@
+"""Actions with V-JEPA 2 (Assran et al. 2025, arXiv:2506.09985) through transformers, from the hub or a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.core.clip import Clip, ClipSpec
+from assistant.errors import ModelFailed, ModelUnavailable
+from assistant.models.packs import checkpoints
+from assistant.models.protocols import Recognition
+from assistant.models.runtime import device as devices
+from assistant.models.runtime import framing
+from assistant.models.runtime.batches import in_batches, one_ahead
+
+if TYPE_CHECKING:
+    import torch
+
+# How many encoder tokens go through in one pass: enough to keep the cores busy, little enough for an ordinary memory.
+# On a CPU one clip of ViT-L's 2,048 tokens keeps all cores busy, and more of them would only delay the first segment;
+# the demo pack's clips of 128 tokens are as quick 16 at a time as 64.
+_TOKENS_PER_PASS = {"cpu": 2_048, "cuda": 65_536, "mps": 16_384}
+SPEC_FILE = "clip_spec.json"
+# Finding out what stands still takes longer than it saves where a clip has fewer tokens; ViT-L's clips have 2,048.
+LEAST_TOKENS = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How a published probe was fed and when it has no fitting label.
+
+    ``none_below`` is the best probability under which nothing is believed. Over the 174 labels of Something-Something
+    v2 chance is 0.006, and the published probe gives a label that is wrong for certain (bowling, which is not among
+    its labels) 0.26 to 0.31; a gate at 0.2 keeps uncertain but right labels and drops the flattest answers only, so
+    it is a first sieve and no proof. See docs/packs.md.
+    """
+
+    frames_per_second: float
+    none_below: float
+
+
+# Rates: Something-Something v2 has 12 frames a second, and the published evaluation files (configs/inference/*/ssv2)
+# take every 4th for ViT-L and every 2nd for ViT-g. Diving48 is filmed at about 30 frames a second and
+# configs/inference/*/diving48 take every 2nd; that file names the stride, the 30 is ours.
+_SSV2_LARGE, _SSV2_GIANT, _DIVING = Protocol(3.0, 0.2), Protocol(6.0, 0.2), Protocol(15.0, 0.2)
+PUBLISHED: Mapping[str, Protocol] = {
+    "vjepa2-vitl-fpc16-256-ssv2": _SSV2_LARGE,
+    "vjepa2-vitg-fpc64-384-ssv2": _SSV2_GIANT,
+    "vjepa2-vitl-fpc32-256-diving48": _DIVING,
+    "vjepa2-vitg-fpc32-384-diving48": _DIVING,
+}
+# The same four by what their configuration says, for folders that were renamed: labels, frames.
+_BY_SHAPE: Mapping[tuple[int, int], Protocol] = {
+    (174, 16): _SSV2_LARGE,
+    (174, 64): _SSV2_GIANT,
+    (48, 32): _DIVING,
+}
+
+
+def protocol_of(name: str, folder: Path, config: Mapping[str, Any]) -> Protocol:
+    """How this checkpoint wants to be fed: its own ``clip_spec.json``, its configuration, or the published table.
+
+    Raises:
+        ModelUnavailable: none of them says so; decoding at a guessed rate would be wrong in silence.
+    """
+    own = checkpoints.optional_json(folder / SPEC_FILE)
+    labels, frames = len(config.get("id2label") or {}), int(config.get("frames_per_clip", 0))
+    published = PUBLISHED.get(name.rstrip("/").rsplit("/", 1)[-1]) or _BY_SHAPE.get((labels, frames))
+    rate = own.get("frames_per_second") or config.get("frames_per_second")
+    none_below = own.get("none_below", published.none_below if published else 0.0)
+    if rate is None and published is None:
+        raise ModelUnavailable(
+            f"nothing says at how many frames a second {folder} was trained",
+            f'write {{"frames_per_second": 3.0}} with its own number to {SPEC_FILE} in that folder',
+        )
+    protocol = Protocol(float(rate or (published.frames_per_second if published else 0.0)), float(none_below))
+    if not (0.05 <= protocol.frames_per_second <= 240 and 0.0 <= protocol.none_below < 1.0):
+        raise checkpoints.damaged(folder, f"{SPEC_FILE} asks for {protocol}")
+    return protocol
+
+
+def published_spec(name: str) -> ClipSpec:
+    """How one of the published probes wants to be fed, from its name alone; a `KeyError` for any other name."""
+    own = name.rsplit("/", 1)[-1]
+    frames, size = re.findall(r"fpc(\d+)-(\d+)", own)[0] if own in PUBLISHED else ("0", "0")
+    return ClipSpec(int(frames), PUBLISHED[own].frames_per_second, int(size))
+
+
+def clip_spec(name: str | os.PathLike[str]) -> ClipSpec:
+    """How the checkpoint wants to be fed, read from its small files alone; raises what `VJepa2Recognizer` raises."""
+    folder = checkpoints.local_folder(name)
+    config = checkpoints.read_json(folder / "config.json")
+    rate = protocol_of(str(name), folder, config).frames_per_second
+    return ClipSpec(int(config["frames_per_clip"]), rate, _framing(folder, config).size)
+
+
+def framing_of(name: str | os.PathLike[str]) -> framing.Framing:
+    """How the checkpoint frames its pictures, read from its small files alone; raises what `clip_spec` raises."""
+    folder = checkpoints.local_folder(name)
+    return _framing(folder, checkpoints.read_json(folder / "config.json"))
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """The tokens ``[N, D]`` of one clip, and how many of them were computed."""
+
+    rows: torch.Tensor
+    computed: int
+
+
+class VJepa2Recognizer:
+    """Says what is being done in clips; see `assistant.models.protocols.ActionRecognizer`.
+
+    Args:
+        name: a folder with ``config.json``, safetensors and a processor, or the name of a hub repository in the cache.
+        device, precision: as in the settings.
+        none_below: overrides what the checkpoint says.
+
+    Raises:
+        ModelUnavailable: not on this machine, damaged, without a trained classifier, or without a known frame rate.
+    """
+
+    def __init__(
+        self,
+        name: str | os.PathLike[str],
+        device: str = "auto",
+        precision: str = "auto",
+        none_below: float | None = None,
+    ) -> None:
+        folder = checkpoints.local_folder(name)
+        config = checkpoints.read_json(folder / "config.json")
+        protocol = protocol_of(str(name), folder, config)
+        self.name = checkpoints.display_name(name, folder)
+        self.revision = checkpoints.revision(folder)
+        self.device = devices.choose_device(device)
+        size = checkpoints.weights_bytes(folder)
+        integers = devices.uses_integers(precision, self.device, size)
+        self.precision = "int8" if integers else devices.choose_precision(precision, self.device, size)
+        self.framing = _framing(folder, config)
+        self.spec = ClipSpec(int(config["frames_per_clip"]), protocol.frames_per_second, self.framing.size)
+        self.none_below = protocol.none_below if none_below is None else none_below
+        self._model = _load(folder, self.device, self.precision)
+        self.labels = _labels(folder, self._model.config.id2label)
+        self._grid = self.framing.size // int(config.get("patch_size", 16))
+        self.tubelet = int(config.get("tubelet_size", 2))
+
+    @property
+    def frame_size(self) -> int:
+        """The shortest edge, in pixels, at which frames should arrive: what this model scales them to anyway."""
+        return self.framing.edge
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """The shape of one clip's tokens: tubelets, rows, columns."""
+        return self.spec.num_frames // self.tubelet, self._grid, self._grid
+
+    @property
+    def clips_per_pass(self) -> int:
+        """How many clips go through the encoder together; more at a time are no quicker."""
+        return max(1, _TOKENS_PER_PASS[self.device] // self._clip_tokens)
+
+    @property
+    def _clip_tokens(self) -> int:
+        """How many tokens one clip has."""
+        return int(np.prod(self.grid))
+
+    def recognize(self, clips: Sequence[Sequence[Clip]], views: int = 1, save_work: bool = False) -> list[Recognition]:
+        """One recognition per segment.
+
+        The tokens of a segment's clips are joined before the pooler, and the softmax is averaged over the views, as
+        in the published evaluation; the logits and the embedding are averaged over the views too.
+
+        Args:
+            save_work: compute what stands still now and then only, see `vjepa2_still`.
+
+        Raises:
+            ValueError: a segment without clips, or a clip with another number of frames than the protocol's.
+            ModelFailed: out of memory.
+        """
+        if any(not segment for segment in clips):
+            raise ValueError("a segment needs at least one clip")
+        jobs = (
+            view
+            for segment in clips
+            for clip in segment
+            for view in self.framing.views(self._whole(clip).frames, views)
+        )
+        seen = views if self.framing.fit == "shortest" else 1
+        tokens = self._encoded(jobs, save_work)
+        return [self._recognition(tokens, len(segment), seen) for segment in clips]
+
+    def prepare(self, clip: Clip) -> torch.Tensor:
+        """The clip as the model sees it in one view, normalised, float32 ``[T, 3, size, size]`` on the CPU."""
+        return self.framing.normalized(self.framing.square(self._whole(clip).frames))
+
+    def logits(self, pixels: torch.Tensor) -> NDArray[np.float32]:
+        """Logits float32 ``[B, labels]`` of prepared clips ``[B, T, 3, size, size]``, which may have been perturbed."""
+        import torch
+
+        step = self.clips_per_pass
+        with self._guarded(), torch.inference_mode():
+            parts = [self._pool(self._tokens(pixels[first : first + step]))[1] for first in range(0, len(pixels), step)]
+            return torch.cat(parts).numpy()
+
+    def crops(self, clip: Clip) -> NDArray[np.uint8]:
+        """The clip as the model sees it in one view, before normalising, uint8 ``[T, size, size, 3]``."""
+        return self.framing.square(self._whole(clip).frames).permute(0, 2, 3, 1).contiguous().numpy()
+
+    def square_logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits float32 ``[B, labels]`` of clips made of such crops, uint8 ``[B, T, size, size, 3]``."""
+        return self.logits(self._normalized(crops))
+
+    def token_logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits float32 ``[1 + T/2, labels]`` of one clip of crops from one pass of the encoder.
+
+        The first row has all tokens; the others lack those of one tubelet each, dropped before the pooler.
+        """
+        import torch
+
+        tubelets = self.grid[0]
+        keep = np.ones((1 + tubelets, *self.grid), bool)
+        keep[np.arange(1, 1 + tubelets), np.arange(tubelets)] = False
+        with self._guarded(), torch.inference_mode():
+            tokens = self._tokens(self._normalized(crops[None]))[0].unflatten(0, self.grid)
+        return self.classify_tokens(tokens, keep)
+
+    def _normalized(self, crops: NDArray[np.uint8]) -> torch.Tensor:
+        import torch
+
+        images = torch.from_numpy(np.require(crops, requirements=["C", "W"])).to(self.device)
+        return self.framing.normalized(images.movedim(-1, -3))
+
+    def encode(self, clip: Clip) -> torch.Tensor:
+        """The encoder's tokens of one clip, ``[T/2, size/16, size/16, D]``, on the model's device."""
+        import torch
+
+        with self._guarded(), torch.inference_mode():
+            return self._tokens(self.prepare(clip)[None])[0].unflatten(0, self.grid)
+
+    def classify_tokens(self, tokens: torch.Tensor, keep: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+        """Logits float32 ``[B, labels]`` of the tokens of `encode`, each time with only those kept.
+
+        Args:
+            tokens: ``[T/2, rows, columns, D]``.
+            keep: bool ``[B, T/2, rows, columns]``, at least one token each; None keeps all, once. Dropped tokens are
+                taken out of the sequence, since the pooler knows no places and no mask.
+        """
+        import torch
+
+        flat = tokens.flatten(0, 2)
+        masks = np.ones((1, len(flat)), bool) if keep is None else keep.reshape(len(keep), -1)
+        if masks.shape[1] != len(flat) or not masks.any(axis=1).all():
+            raise ValueError(f"masks of shape {masks.shape} do not keep at least one of {len(flat)} tokens each")
+        out = np.empty((len(masks), len(self.labels)), np.float32)
+        counts = masks.sum(axis=1)
+        with self._guarded(), torch.inference_mode():
+            for count in np.unique(counts):  # sequences of one length make one batch
+                rows = np.flatnonzero(counts == count)
+                step = max(1, _TOKENS_PER_PASS[self.device] // int(count))
+                for first in range(0, len(rows), step):
+                    part = rows[first : first + step]
+                    kept = torch.stack([flat[torch.from_numpy(masks[row])] for row in part])
+                    out[part] = self._pool(kept)[1].numpy()
+        return out
+
+    def _whole(self, clip: Clip) -> Clip:
+        """The clip with an even number of frames; refused where it is not the protocol's."""
+        if len(clip.frames) % 2:  # V-JEPA 2 reads frames in pairs, so an odd clip repeats its last frame
+            clip = Clip(
+                np.concatenate([clip.frames, clip.frames[-1:]]),
+                np.append(clip.pts_seconds, clip.pts_seconds[-1]),
+            )
+        if len(clip.frames) != self.spec.num_frames:
+            # The model itself would take any even number and answer something else without a word.
+            raise ValueError(f"{self.name} reads {self.spec.num_frames} frames, not {len(clip.frames)}")
+        return clip
+
+    def _encoded(self, crops: Iterator[torch.Tensor], save_work: bool) -> Iterator[_Tokens]:
+        """The tokens of each clip's crops, computed batch by batch as they are asked for."""
+        batches = (self._encode(batch, save_work) for batch in in_batches(crops, self.clips_per_pass))
+        # A GPU computes while the processor goes on; a CPU would only be later with its first result.
+        for found in batches if self.device == "cpu" else one_ahead(batches):
+            yield from found
+
+    def _encode(self, batch: list[torch.Tensor], save_work: bool) -> list[_Tokens]:
+        """The tokens of each clip; on a GPU perhaps not computed yet."""
+        import torch
+
+        on_gpu = self.device == "cuda"
+        with self._guarded(), torch.inference_mode():
+            stacked = torch.stack(batch)
+            if on_gpu:  # only from pinned memory does a copy not hold the processor up
+                stacked = stacked.pin_memory()
+            pixels = self.framing.normalized(stacked.to(self.device, non_blocking=on_gpu))
+            if save_work and self._clip_tokens >= LEAST_TOKENS:
+                return self._encode_changes(batch, pixels)
+            return [_Tokens(rows, len(rows)) for rows in self._tokens(pixels)]
+
+    def _encode_changes(self, crops: list[torch.Tensor], pixels: torch.Tensor) -> list[_Tokens]:
+        """The tokens of each clip, of which those are computed whose places change.
+
+        What is found in a clip must not hang on the clips beside it, so only clips with equally many go together.
+        """
+        from assistant.models.actions.vjepa2_still import StillEncoder, still_of, together
+
+        model = self._model
+        encoder = StillEncoder(model.vjepa2.encoder)
+        stills = [still_of(clip, self.tubelet, self.framing.size // self._grid) for clip in crops]
+        counts = [len(still.kept) for still in stills]
+        found: dict[int, _Tokens] = {}
+        for count in sorted(set(counts)):
+            members = [index for index, own in enumerate(counts) if own == count]
+            part = pixels[members].to(model.dtype)
+            if stills[members[0]].whole:
+                rows = self._tokens(part)
+            else:
+                rows = encoder(part, together([stills[index] for index in members], part.device))
+            found.update((index, _Tokens(own, count)) for index, own in zip(members, rows, strict=True))
+        return [found[index] for index in range(len(crops))]
+
+    def _recognition(self, tokens: Iterator[_Tokens], clips: int, views: int) -> Recognition:
+        """The recognition of the next segment; ``tokens`` come clip by clip, and view by view within a clip."""
+        import torch
+
+        own = [[next(tokens) for _ in range(views)] for _ in range(clips)]
+        with self._guarded(), torch.inference_mode():
+            joined = torch.stack([torch.cat([clip[view].rows for clip in own]) for view in range(views)])
+            pooled, logits = self._pool(joined)
+            probabilities = logits.softmax(-1).mean(0)
+            changes = torch.stack([self._changes(clip[0].rows) for clip in own]).cpu()
+            return Recognition(
+                probabilities.numpy(),
+                logits.mean(0).numpy(),
+                pooled.mean(0).numpy(),
+                changes.numpy(),
+                tokens=sum(view.computed for clip in own for view in clip),
+                tokens_without=clips * views * self._clip_tokens,
+            )
+
+    def _changes(self, tokens: torch.Tensor) -> torch.Tensor:
+        """How far the tokens' mean moves from tubelet to tubelet, ``[T/2 - 1]``, in units of their spread in space."""
+        grid = tokens.float().unflatten(0, self.grid).flatten(1, 2)
+        means = grid.mean(1)
+        spread = (grid - means[:, None]).square().sum(-1).mean().sqrt()
+        return (means[1:] - means[:-1]).norm(dim=-1) / spread.clamp_min(1e-6)
+
+    def _tokens(self, pixels: torch.Tensor) -> torch.Tensor:
+        model = self._model
+        # Asked of the encoder itself: the model around it would gather every token once more, in 64-bit indices.
+        tokens: torch.Tensor = model.vjepa2.encoder(pixels.to(model.device, model.dtype)).last_hidden_state
+        return tokens
+
+    def _pool(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pooled vectors ``[B, D]`` and logits ``[B, labels]`` of tokens ``[B, N, D]``, both float32 on the CPU."""
+        pooled = self._model.pooler(tokens)
+        return pooled.float().cpu(), self._model.classifier(pooled).float().cpu()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        import torch
+
+        try:
+            yield
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise ModelFailed(
+                f"{self.name} ran out of memory on {self.device}", "set the device to cpu, or close other programs"
+            ) from error
+
+
+def _load(folder: Path, device: str, precision: str) -> Any:
+    """The classifier in evaluation mode, without its predictor, which recognition never asks."""
+    import torch
+    from transformers import VJEPA2ForVideoClassification
+    from transformers.utils import logging as transformers_logging
+
+    for path in checkpoints.weights_files(folder):
+        if path.suffix == ".safetensors":
+            checkpoints.check_safetensors(path)
+    transformers_logging.disable_progress_bar()
+    load: Callable[..., Any] = VJEPA2ForVideoClassification.from_pretrained
+    try:
+        model, report = load(
+            folder,
+            dtype=torch.bfloat16 if precision == "int8" else getattr(torch, precision),
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise checkpoints.damaged(folder, f"V-JEPA 2 does not load ({error})") from error
+    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
+    if missing := [key for key in missing if ".predictor." not in key]:
+        raise ModelUnavailable(
+            f"{folder} has no trained {missing[0]} ({len(missing)} such), so its answers would be random",
+            f"use one of {', '.join(PUBLISHED)}, or another checkpoint with a trained classifier",
+        )
+    model.vjepa2.predictor = None
+    model = model.to(device).eval().requires_grad_(False)
+    if device == "cpu" and precision in ("bfloat16", "int8"):
+        from assistant.models.actions import vjepa2_fast
+
+        vjepa2_fast.optimize(model)
+        if precision == "int8":
+            vjepa2_fast.turn_to_integers(model)
+    return model
+
+
+def _framing(folder: Path, config: Mapping[str, Any]) -> framing.Framing:
+    """How this checkpoint's processor frames its pictures."""
+    processor = checkpoints.optional_json(folder / "processor_config.json").get("video_processor")
+    for name in ("video_preprocessor_config.json", "preprocessor_config.json"):
+        processor = processor or checkpoints.optional_json(folder / name)
+    if not processor:
+        raise checkpoints.damaged(folder, "video_preprocessor_config.json is missing")
+    try:
+        found = framing.from_processor(processor, int(config.get("crop_size", 256)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise checkpoints.damaged(folder, str(error)) from error
+    if found.size != config.get("crop_size", 256):
+        raise checkpoints.damaged(folder, f"its processor gives {found.size} pixels, it wants {config['crop_size']}")
+    return found
+
+
+def _labels(folder: Path, id2label: Mapping[int, str]) -> tuple[str, ...]:
+    labels = tuple(str(id2label[index]) for index in sorted(id2label))
+    if len(labels) < 2 or len(set(labels)) != len(labels):
+        raise checkpoints.damaged(folder, "its labels are missing or not all different")
+    return labels

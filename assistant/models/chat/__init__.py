@@ -1,0 +1,1 @@
+"""Language models that talk, on this machine or behind a local server."""

@@ -1,0 +1,283 @@
+"""Which pack speaks, and its models: each loaded when it is first used, once per process."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from assistant.config import Settings
+from assistant.core.clip import ClipSpec
+from assistant.core.files import human_bytes
+from assistant.errors import ModelUnavailable
+from assistant.models.packs import catalog, checkpoints
+from assistant.models.packs.catalog import KINDS, PACKS, Kind, Pack, Part
+from assistant.models.protocols import ActionRecognizer, ChatModel, ImageTextEncoder, Transcriber, VoiceDetector
+from assistant.models.runtime import device as devices
+from assistant.models.runtime.budget import Budget
+from assistant.models.scene import labels
+
+__all__ = ["Models", "Pack", "Part", "PartState", "describe", "resolve"]
+
+logger = logging.getLogger(__name__)
+
+Report = Callable[[str], object]
+
+
+def resolve(settings: Settings) -> Pack:
+    """The pack that the settings ask for; ``auto`` takes standard where its weights are here, else demo.
+
+    Raises:
+        ModelUnavailable: required weights are not on this machine, or there is no such pack or folder.
+    """
+    if settings.pack == "auto":
+        standard = named(settings, "standard")
+        missing = standard.missing()
+        if not missing:
+            return replace(standard, notice="using the standard pack, which is on this machine")
+        demo = require(named(settings, "demo"))
+        return replace(demo, notice=f"using the demo pack: {demo.note}; {standard.remedy} for the standard pack")
+    return require(named(settings, settings.pack))
+
+
+def named(settings: Settings, name: str) -> Pack:
+    """The pack of this name, or in the folder of this path, whether its weights are there or not.
+
+    Raises:
+        ModelUnavailable: no such pack or folder.
+    """
+    if name in PACKS:
+        return PACKS[name](settings.home, devices.machine(settings.compute))
+    folder = Path(name).expanduser().absolute()
+    if not folder.is_dir():
+        raise ModelUnavailable(
+            f"there is no pack called {name!r}, and no such folder",
+            f"use auto, {', '.join(PACKS)} or a folder laid out as docs/packs.md says",
+        )
+    return catalog.folder_pack(folder)
+
+
+def require(pack: Pack) -> Pack:
+    """The pack itself.
+
+    Raises:
+        ModelUnavailable: some of its required weights are not on this machine.
+    """
+    if missing := pack.missing():
+        kinds = ", ".join(part.kind for part in missing)
+        raise ModelUnavailable(f"the {pack.name} pack lacks {kinds} (looked in {pack.folder})", pack.remedy)
+    return pack
+
+
+class Models:
+    """The models of one pack, loaded when they are first asked for; safe to share between threads."""
+
+    def __init__(self, pack: Pack, settings: Settings) -> None:
+        self.pack = pack
+        self.budget = Budget.of(settings.compute.memory_bytes)
+        self._settings = settings
+        self._loaded: dict[Kind, Any] = {}
+        self._identities: dict[Kind, tuple[str, str]] = {}
+        self._locks = {kind: threading.RLock() for kind in KINDS}
+
+    def recognizer(self) -> ActionRecognizer:
+        return cast(ActionRecognizer, self._once("actions", lambda: self._visual("actions", self.pack.none_below)))
+
+    def image_text_encoder(self) -> ImageTextEncoder:
+        return cast(ImageTextEncoder, self._once("descriptions", lambda: self._visual("descriptions")))
+
+    def transcriber(self) -> Transcriber:
+        return cast(Transcriber, self._once("speech", self._load_transcriber))
+
+    def voice_detector(self) -> VoiceDetector:
+        """A new detector: each serves one stream."""
+        return cast(VoiceDetector, backend("voice")())
+
+    def chat_model(self) -> ChatModel:
+        """The language model that the settings name, else the pack's own.
+
+        Raises:
+            ModelUnavailable: neither is on this machine.
+        """
+        return cast(ChatModel, self._once("language", self._load_chat_model))
+
+    def own_chat_model(self) -> ChatModel:
+        """The pack's language model, whatever the settings name.
+
+        Raises:
+            ModelUnavailable: the pack has none.
+        """
+        path, compute = self.location("language"), self._settings.compute
+        name = self.pack.part("language").source or f"{self.pack.name}/language"
+        return cast(ChatModel, backend("language")(path, device=compute.device, precision=compute.precision, name=name))
+
+    def has_chat_model(self) -> bool:
+        """Whether a language model answers unless told otherwise: the settings name one, or the pack wants its own."""
+        if self._settings.chat.language_model:
+            return True
+        return self.pack.answerer != "extractive" and self.pack.location("language") is not None
+
+    def label_set(self) -> labels.LabelSet:
+        """The label lists of the settings, else of the pack, as their files are now."""
+        return labels.LabelSet.load(self._settings.descriptions.label_lists or self.pack.label_lists)
+
+    def identity(self, kind: Kind) -> tuple[str, str]:
+        """Name and revision of a model, without loading it."""
+        if kind not in self._identities:
+            path = self.location(kind)
+            module = importlib.import_module(catalog.BACKENDS[kind].partition(":")[0])
+            self._identities[kind] = getattr(module, "identity", checkpoints.identity)(path)
+        return self._identities[kind]
+
+    def clip_spec(self) -> ClipSpec:
+        """How the recogniser wants to be fed, without loading it."""
+        module = importlib.import_module(catalog.BACKENDS["actions"].partition(":")[0])
+        return cast(ClipSpec, module.clip_spec(self.location("actions")))
+
+    def logit_scale(self) -> float:
+        """The image_text_encoder's scale of similarities, without loading it where the file allows."""
+        if "descriptions" not in self._loaded:
+            from assistant.models.scene.openclip import stored_logit_scale
+
+            if (stored := stored_logit_scale(self.location("descriptions"))) is not None:
+                return stored
+        return self.image_text_encoder().logit_scale
+
+    def location(self, kind: Kind) -> Path:
+        """Where the pack's weights of this kind lie.
+
+        Raises:
+            ModelUnavailable: not on this machine.
+        """
+        found = self.pack.location(kind)
+        if found is None:
+            raise ModelUnavailable(f"the {self.pack.name} pack has no {kind} model", self.pack.remedy)
+        return found
+
+    def lock(self, kind: Kind) -> threading.RLock:
+        """Held while this model loads; hold it too to use the model alone."""
+        return self._locks[kind]
+
+    def release(self, kind: Kind) -> None:
+        """Forget a loaded model, so that its memory can be used for another."""
+        with self._locks[kind]:
+            if self._loaded.pop(kind, None) is None:
+                return
+        import gc
+
+        import torch
+
+        gc.collect()
+        devices.give_memory_back()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _once(self, kind: Kind, load: Callable[[], Any]) -> Any:
+        if kind not in self._loaded:
+            self._make_room(kind)  # before the lock: two kinds that wait for each other's would wait for ever
+        with self._locks[kind]:
+            if kind not in self._loaded:
+                self._limit_threads()
+                self._loaded[kind] = load()
+                devices.give_memory_back()  # half of what loading took was copies
+                logger.info("loaded %s of pack %s", kind, self.pack.name)
+            return self._loaded[kind]
+
+    def _make_room(self, kind: Kind) -> None:
+        """Release the models that nobody needs beside this one, where all of them do not fit."""
+        loaded = {other: self._file_bytes(other) for other in tuple(self._loaded) if other != kind}
+        for other in self.budget.to_release(kind, loaded, self._file_bytes(kind)):
+            logger.info("releasing %s to make room for %s", other, kind)
+            self.release(other)
+
+    def _file_bytes(self, kind: Kind) -> int:
+        """Bytes of the weights' files, 0 for a model that lies elsewhere."""
+        path = self.pack.location(kind)
+        if path is None or (kind == "language" and self._settings.chat.language_model):
+            return 0
+        return path.stat().st_size if path.is_file() else checkpoints.weights_bytes(path)
+
+    def _limit_threads(self) -> None:
+        if self._settings.compute.threads:
+            import torch
+
+            torch.set_num_threads(self._settings.compute.threads)
+
+    def _visual(self, kind: Kind, *more: object) -> Any:
+        compute = self._settings.compute
+        return backend(kind)(self.location(kind), compute.device, compute.precision, *more)
+
+    def _load_transcriber(self) -> Any:
+        path = self.location("speech")
+        device = devices.choose_device(self._settings.compute.device)
+        if device == "mps":  # Whisper's decoder builds sparse and 64-bit tensors, which Metal does not take
+            device = "cpu"
+        precision = devices.choose_precision(self._settings.compute.precision, device, self._file_bytes("speech"))
+        return backend("speech")(
+            path,
+            device=device,
+            precision=precision,
+            word_times=self._settings.speech.word_times,
+            features_bytes=self.budget.features_bytes,
+        )
+
+    def _load_chat_model(self) -> Any:
+        name = self._settings.chat.language_model
+        if name.startswith(("http://", "https://")):
+            address, _, model = name.partition("#")
+            return backend("server")(address, model)
+        if not name:
+            return self.own_chat_model()
+        compute = self._settings.compute
+        return backend("language")(name, device=compute.device, precision=compute.precision)
+
+
+def backend(kind: str) -> Any:
+    """The class that the table of backends names for this kind."""
+    module, _, name = catalog.BACKENDS[kind].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+State = Literal["here", "missing", "optional"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """One model of one pack for a person to read. ``size_bytes``: what lies here, or about what fetching it takes."""
+
+    pack: str
+    kind: Kind
+    model: str
+    purpose: str
+    licence: str
+    size_bytes: int
+    state: State
+    path: Path | None
+
+    def __str__(self) -> str:
+        size = human_bytes(self.size_bytes) if self.size_bytes else ""
+        state = {"here": "here", "missing": "missing", "optional": "not here (optional)"}[self.state]
+        row = f"{self.pack:9} {self.kind:13} {self.model:40} {size:>8}  {self.licence:11} {state:20} {self.purpose}"
+        return f"{row}\n{'':24}{self.path}" if self.path else row
+
+
+def describe(settings: Settings) -> list[PartState]:
+    """Every model of every pack in the table, and of the folder that the settings name: what, where, how big."""
+    names = list(PACKS)
+    if settings.pack not in ("auto", *names):
+        names.append(settings.pack)
+    return [_state(pack, part) for name in names for pack in [named(settings, name)] for part in pack.parts]
+
+
+def _state(pack: Pack, part: Part) -> PartState:
+    path = pack.location(part.kind)
+    size = part.download_bytes
+    if path is not None:
+        size = path.stat().st_size if path.is_file() else checkpoints.folder_bytes(path)
+    state: State = "here" if path is not None else "missing" if part.required else "optional"
+    model = part.source or f"{pack.name}/{part.kind}"
+    return PartState(pack.name, part.kind, model, part.purpose, part.licence, size, state, path)

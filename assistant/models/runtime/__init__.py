@@ -1,0 +1,1 @@
+"""What every model needs of the machine: device, precision, memory, batches, locks."""

@@ -1,0 +1,1 @@
+"""Models that say what a frame looks like, and the label lists they choose from."""

@@ -1,0 +1,1 @@
+"""Models that find voice and write down what is said."""

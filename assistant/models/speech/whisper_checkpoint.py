@@ -1,0 +1,127 @@
+"""Checkpoints of Whisper on this machine: found, named, loaded, and how each wants to be fed."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.errors import ModelUnavailable
+from assistant.models.packs.checkpoints import PULL_COMMAND, damaged, optional_json, revision
+from assistant.models.speech.gates import GateLimits
+
+if TYPE_CHECKING:
+    from whisper.model import Whisper
+
+WINDOW_SECONDS = 30.0  # Whisper's encoder takes exactly this much
+_FINGERPRINT_BYTES = 8 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingOptions:
+    """How a checkpoint wants to be fed; ``config.json`` beside the weights may say otherwise.
+
+    Published sizes were trained on 30 s with timestamps, so that chunks are filled up and the timestamps divide them.
+    A checkpoint trained on single sentences says ``timestamps: false`` and shorter chunks.
+    """
+
+    max_chunk_seconds: float = 30.0
+    join_gap_seconds: float = 2.0
+    padding_seconds: float = 0.2
+    timestamps: bool = True
+    temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def identity(path: Path) -> tuple[str, str]:
+    """Name and revision of the checkpoint in a file or folder, without loading it."""
+    weights = weights_file(Path(path))
+    name = str(_config(Path(path)).get("name", f"whisper-{weights.stem}"))
+    return name, revision(weights.parent) if Path(path).is_dir() else _fingerprint(weights)
+
+
+def tokenizer(multilingual: bool, languages: int = 99, language: str = "en") -> Any:
+    """Whisper's tokenizer, from the files in its package."""
+    from whisper.tokenizer import get_tokenizer
+
+    with warnings.catch_warnings():
+        # The package leaves its vocabulary file to be closed by the garbage collector, once a process.
+        warnings.simplefilter("ignore", ResourceWarning)
+        return get_tokenizer(multilingual, num_languages=languages, language=language, task="transcribe")
+
+
+def weights_file(path: Path) -> Path:
+    if path.is_dir():
+        found = sorted(path.glob("*.pt"))
+        if len(found) != 1:
+            raise ModelUnavailable(f"the folder {path} holds no single .pt file of Whisper", f"run {PULL_COMMAND}")
+        return found[0]
+    if not path.is_file():
+        raise ModelUnavailable(f"the speech model {path} is not on this machine", f"run {PULL_COMMAND}")
+    return path
+
+
+def _config(path: Path) -> dict[str, Any]:
+    # Only in a folder of its own: several published sizes lie side by side, and none has a config.json.
+    return optional_json(path / "config.json") if path.is_dir() else {}
+
+
+def _fingerprint(weights: Path) -> str:
+    """12 digits that change with the file: from its length, its beginning and its end."""
+    size = weights.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with weights.open("rb") as file:
+        digest.update(file.read(_FINGERPRINT_BYTES))
+        file.seek(max(0, size - _FINGERPRINT_BYTES))
+        digest.update(file.read(_FINGERPRINT_BYTES))
+    return digest.hexdigest()[:12]
+
+
+def read_decoding_options(path: Path) -> DecodingOptions:
+    """How the checkpoint in this file or folder wants to be fed: the defaults, unless its ``config.json`` says so."""
+    given = _given(path, "decoding", DecodingOptions)
+    if "temperatures" in given:
+        given["temperatures"] = tuple(given["temperatures"])
+    decoding = DecodingOptions(**given)
+    if not 1.0 <= decoding.max_chunk_seconds <= WINDOW_SECONDS:
+        raise damaged(path, "config.json asks for chunks that are not of 1 to 30 s")
+    return decoding
+
+
+def read_limits(path: Path) -> GateLimits:
+    """Where words of this checkpoint stop being believed: how sure it is when it is right is its own."""
+    return GateLimits(**_given(path, "limits", GateLimits))
+
+
+def _given(path: Path, part: str, kind: type[DecodingOptions] | type[GateLimits]) -> dict[str, Any]:
+    given = _config(path).get(part, {})
+    if not isinstance(given, dict) or not given.keys() <= {field.name for field in fields(kind)}:
+        raise damaged(path, f"config.json has {part} that nobody knows")
+    return given
+
+
+def load(weights: Path, device: str, precision: str) -> Whisper:
+    """The model in evaluation, its encoder's large layers in the wanted precision."""
+    import torch
+    import whisper
+    from whisper.model import ModelDimensions, Whisper
+
+    try:
+        checkpoint = torch.load(weights, map_location="cpu", weights_only=True, mmap=True)
+        model = Whisper(ModelDimensions(**checkpoint["dims"]))
+        model.load_state_dict(checkpoint["model_state_dict"])
+    except Exception as error:  # torch raises many kinds for a damaged archive, pickle and zip errors among them
+        raise damaged(weights.parent, f"{weights.name} is not a whole Whisper checkpoint") from error
+    tokenizer(model.is_multilingual, model.num_languages)  # read once here, not in the middle of the first decoding
+    # A file keeps the name of its size, by which the package knows the heads that follow the time.
+    heads = whisper._ALIGNMENT_HEADS.get(weights.stem)
+    if heads is not None:
+        model.set_alignment_heads(heads)
+    model.requires_grad_(False).eval().to(device)
+    dtype = getattr(torch, precision)
+    if dtype != torch.float32:
+        for layer in model.encoder.modules():
+            if isinstance(layer, (torch.nn.Linear, torch.nn.Conv1d)):
+                layer.to(dtype)
+    return model

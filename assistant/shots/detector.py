@@ -1,0 +1,243 @@
+"""Where one shot ends and the next begins, told online from tiny thumbnails: cuts, fades and dissolves.
+
+A cut is a difference that motion does not explain (each pixel may be found anywhere in its neighbour's 3 x 3
+surroundings), that stands out from the differences just before and after it, and that lasts: a flash is followed by the
+old picture.
+A fade passes through an empty or a much darker picture. A dissolve is a stretch of mixtures of its two ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.core.timeline import Transition
+from assistant.shots.dissolves import DissolveFinder
+from assistant.shots.thumbnails import Look, changed_share, difference
+
+LEAST_DIFFERENCE = 1.2  # levels of 0..255 that motion does not explain; a slide that changes one line of text has 1.5
+LEAST_RATIO = 3.6  # over the differences around it; cuts have 5 and more, motion, jerks and whip pans 2.9 at most
+OTHER_CUT_RATIO = 5.0  # a neighbour that stands out like this is another cut, no measure of what goes on here
+QUIET_DIFFERENCE = 0.3  # added to the surroundings: in a still picture the noise of the codec is no yardstick
+# A new shot changes the picture in many places: a thing that appears or vanishes changes one.
+WIDE_SHARE = 0.25  # of the picture's blocks; new slides touch 0.28 and more, things that appear at once 0.22 at most
+LASTING_SHARE = 0.5  # of the difference must remain between all that is before and all that is after
+NEIGHBOUR_SECONDS = 0.27
+LEAST_NEIGHBOURS = 3
+MOST_NEIGHBOURS = 10
+
+SUDDEN_SHARE = 0.6  # of its brightness a picture still has just before it is cut to black
+FLASH_SECONDS = 0.5
+LONG_EMPTY_SECONDS = 3.0  # an empty stretch of this length is a shot of its own
+DIP_SHARE = 0.4  # of the brightness on both sides, at the bottom of a fade through black
+DIP_SECONDS = 0.6
+DIFFERENT_SCENE = 3.0  # levels between the pictures before and after a fade
+
+_HISTORY_SECONDS = 2.6
+_FORGET_AT_ONCE = 8  # moving a list costs its length
+# No boundary is told later than this after it happened (but for those that wait for a number of frames or a black end).
+_CERTAIN_AFTER_SECONDS = 1.9
+_RANK: dict[Transition, int] = {"cut": 0, "fade": 1, "dissolve": 2, "start": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A new shot begins at ``seconds``."""
+
+    seconds: float
+    transition: Transition
+
+
+@dataclass(slots=True)
+class _EmptyStretch:
+    """Empty pictures in a row: since when, whether after anything else, whether suddenly, and the last look before."""
+
+    start_seconds: float
+    before: Look | None
+    sudden: bool
+    told: bool = False
+
+
+class ShotDetector:
+    """Finds shot boundaries in a stream of thumbnails uint8 ``[36, 64, 3]`` with growing times.
+
+    `feed` gives boundaries in order of time, each as soon as nothing can come before it any more; what lies before
+    ``certain_until`` is settled.
+    """
+
+    def __init__(self, min_shot_seconds: float = 0.4) -> None:
+        self._min_shot_seconds = min_shot_seconds
+        self._looks: list[Look] = []
+        self._to_judge = 1  # index of the first look that is not yet judged: the first of all cannot be a cut
+        self._to_dip = 1
+        self._stretch: _EmptyStretch | None = None
+        self._dissolves = DissolveFinder()
+        self._waiting: list[Boundary] = []
+        self._last_told = float("-inf")
+        self.certain_until = 0.0
+
+    def feed(self, pts_seconds: float, thumbnail: NDArray[np.uint8]) -> list[Boundary]:
+        """Boundaries that are certain now that this picture has been seen."""
+        before = self._looks[-1] if self._looks else None
+        look = Look.of(pts_seconds, thumbnail, before)
+        self._looks.append(look)
+        self._follow_empty(look, before)
+        self._judge(final=False)
+        for seconds in self._dissolves.feed(self._looks):
+            self._waiting.append(Boundary(seconds, "dissolve"))
+        self._forget()
+        return self._settled(self._certain(pts_seconds))
+
+    def finish(self) -> list[Boundary]:
+        """The boundaries that were still open when the pictures ended."""
+        self._judge(final=True)
+        for seconds in self._dissolves.finish():
+            self._waiting.append(Boundary(seconds, "dissolve"))
+        stretch, last = self._stretch, self._looks[-1] if self._looks else None
+        if stretch is not None and last is not None and stretch.before is not None and not stretch.told:
+            long = last.seconds - stretch.start_seconds >= LONG_EMPTY_SECONDS
+            if stretch.sudden or long:
+                self._waiting.append(Boundary(stretch.start_seconds, "cut" if stretch.sudden else "fade"))
+        return self._settled(float("inf"))
+
+    def _certain(self, now_seconds: float) -> float:
+        """The time before which no boundary can come any more."""
+        certain = now_seconds - _CERTAIN_AFTER_SECONDS
+        if self._to_judge < len(self._looks):
+            certain = min(certain, self._looks[self._to_judge].seconds)
+        if self._stretch is not None and not self._stretch.told:
+            certain = min(certain, self._stretch.start_seconds)
+        return max(self.certain_until, certain)
+
+    def _settled(self, certain_until: float) -> list[Boundary]:
+        """Take out what lies before this time; of boundaries that are too close to each other only the surest stays."""
+        self.certain_until = certain_until
+        ready = sorted((b for b in self._waiting if b.seconds < certain_until), key=lambda b: b.seconds)
+        self._waiting = [b for b in self._waiting if b.seconds >= certain_until]
+        told: list[Boundary] = []
+        for boundary in ready:
+            if boundary.seconds - self._last_told >= self._min_shot_seconds:
+                told.append(boundary)
+                self._last_told = boundary.seconds
+            elif told and _RANK[boundary.transition] < _RANK[told[-1].transition]:
+                told[-1] = boundary
+                self._last_told = boundary.seconds
+        return told
+
+    def _forget(self) -> None:
+        """Drop looks that nothing needs any more."""
+        oldest = self._looks[-1].seconds - _HISTORY_SECONDS
+        count = 0
+        if self._looks[min(_FORGET_AT_ONCE, len(self._looks) - 1)].seconds >= oldest:
+            return
+        while self._looks[count].seconds < oldest and count < min(self._to_judge, self._to_dip) - MOST_NEIGHBOURS - 1:
+            count += 1
+        if count >= _FORGET_AT_ONCE:
+            del self._looks[:count]
+            self._to_judge -= count
+            self._to_dip -= count
+
+    # Cuts
+
+    def _judge(self, final: bool) -> None:
+        looks = self._looks
+        while self._to_judge < len(looks) and (final or self._has_neighbours(self._to_judge)):
+            look = looks[self._to_judge]
+            look.is_cut = self._is_cut(self._to_judge)
+            if look.is_cut:
+                self._waiting.append(Boundary(look.seconds, "cut"))
+            self._to_judge += 1
+        dip_until = float("inf") if final else looks[-1].seconds - DIP_SECONDS
+        while self._to_dip < self._to_judge and looks[self._to_dip].seconds < dip_until:
+            if self._is_dip(self._to_dip):
+                self._waiting.append(Boundary(looks[self._to_dip].seconds, "fade"))
+            self._to_dip += 1
+
+    def _has_neighbours(self, index: int) -> bool:
+        after = len(self._looks) - 1 - index
+        seconds = self._looks[-1].seconds - self._looks[index].seconds
+        return after >= MOST_NEIGHBOURS or (after >= LEAST_NEIGHBOURS and seconds >= NEIGHBOUR_SECONDS)
+
+    def _neighbours(self, index: int, step: int) -> Iterator[Look]:
+        """Looks from one side of this one, nearest first."""
+        indices = range(index + step, len(self._looks) if step > 0 else -1, step)
+        for count, other in enumerate(islice(indices, MOST_NEIGHBOURS)):
+            apart = abs(self._looks[other].seconds - self._looks[index].seconds)
+            if count >= LEAST_NEIGHBOURS and apart > NEIGHBOUR_SECONDS:
+                return
+            yield self._looks[other]
+
+    def _is_cut(self, index: int) -> bool:
+        look, before = self._looks[index], self._looks[index - 1]
+        if look.change < LEAST_DIFFERENCE or look.empty or before.empty:
+            return False
+        earlier, later = list(self._neighbours(index, -1)), list(self._neighbours(index, 1))
+        around = sorted((n.change for n in (*earlier, *later) if not n.is_cut), reverse=True)
+        usual = _usual(around)
+        if look.change < LEAST_RATIO * (usual + QUIET_DIFFERENCE):
+            return False
+        if changed_share(before, look) < WIDE_SHARE:
+            return False
+        lasting = LASTING_SHARE * look.change
+        returns = (difference(before, n) < lasting for n in later if not n.empty)
+        comes_from = (difference(n, look) < lasting for n in earlier[1:] if not n.empty)
+        return not (any(returns) or any(comes_from))
+
+    # Fades
+
+    def _is_dip(self, index: int) -> bool:
+        """Whether the brightness has its bottom here, between two brighter and different pictures."""
+        look, looks = self._looks[index], self._looks
+        at_bottom = 0 < index < len(looks) - 1 and looks[index - 1].brightness > look.brightness
+        if not at_bottom or look.empty or look.is_cut or looks[index + 1].brightness < look.brightness:
+            return False
+        left = [n for n in looks[:index] if look.seconds - n.seconds <= DIP_SECONDS]
+        right = [n for n in looks[index + 1 :] if n.seconds - look.seconds <= DIP_SECONDS]
+        if min(n.brightness for n in left) <= look.brightness:
+            return False
+        if min(n.brightness for n in right) < look.brightness or any(n.is_cut or n.empty for n in (*left, *right)):
+            return False
+        one, other = max(left, key=lambda n: n.brightness), max(right, key=lambda n: n.brightness)
+        level = min(one.brightness, other.brightness)
+        return look.brightness < DIP_SHARE * level and level > 20 and difference(one, other) >= DIFFERENT_SCENE
+
+    def _follow_empty(self, look: Look, before: Look | None) -> None:
+        """Keep account of stretches of empty pictures; tell the boundaries they make when they end or grow long."""
+        stretch = self._stretch
+        if look.empty and stretch is None:
+            self._stretch = _EmptyStretch(look.seconds, before, before is not None and self._is_sudden(look, before))
+        elif look.empty and stretch is not None and not stretch.told:
+            if look.seconds - stretch.start_seconds >= LONG_EMPTY_SECONDS:
+                stretch.told = True
+                if stretch.before is not None:
+                    self._waiting.append(Boundary(stretch.start_seconds, "cut" if stretch.sudden else "fade"))
+        elif not look.empty and stretch is not None:
+            self._stretch = None
+            if stretch.told:
+                self._waiting.append(Boundary(look.seconds, "fade"))
+            elif stretch.before is not None:
+                # A camera flash or a dropped picture is followed by what was there before.
+                brief = stretch.sudden and look.seconds - stretch.start_seconds < FLASH_SECONDS
+                if brief and difference(stretch.before, look) < DIFFERENT_SCENE:
+                    return
+                middle = 0.5 * (stretch.start_seconds + look.seconds)
+                sudden = stretch.sudden
+                self._waiting.append(Boundary(stretch.start_seconds if sudden else middle, "cut" if sudden else "fade"))
+
+    def _is_sudden(self, empty: Look, before: Look) -> bool:
+        """Whether the picture just before an empty one was still as far from empty as those before it."""
+        recent = [n for n in self._looks[:-1] if before.seconds - n.seconds <= 0.5 and not n.empty]
+        far = [abs(n.brightness - empty.brightness) for n in recent]
+        return bool(far) and abs(before.brightness - empty.brightness) > SUDDEN_SHARE * max(far)
+
+
+def _usual(around: list[float]) -> float:
+    """What goes on here all the time: the mean of the three largest changes, without one that is another cut."""
+    if len(around) < 4:
+        return max(around, default=0.0)
+    rest = sum(around[1:4]) / 3
+    return rest if around[0] >= OTHER_CUT_RATIO * (rest + QUIET_DIFFERENCE) else sum(around[:3]) / 3

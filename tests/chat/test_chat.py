@@ -1,0 +1,296 @@
+"""One question from its words to a checked answer, with and without a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from timelines import SHAPES, timeline_of
+
+from assistant.chat import answer as chat
+from assistant.chat.answer import Turn
+from assistant.chat.conversation import Turned, build_prompt
+from assistant.config import ChatSettings, Settings
+from assistant.core.timeline import Answer, Timeline
+from assistant.errors import ModelFailed, QuestionUnusable
+from assistant.models.protocols import Message
+
+SETTINGS = Settings(home=Path("unused"))
+
+
+class Scripted:
+    """Says what it is told, word by word; an exception in the script is raised."""
+
+    name = "scripted"
+    context_tokens = 8000
+
+    def __init__(self, *script: str | Exception) -> None:
+        self.script = script
+        self.prompts: list[list[Message]] = []
+
+    def count_tokens(self, text: str) -> int:
+        return len(text) // 4 + 1
+
+    def stream(self, messages, options, cancelled=lambda: False) -> Iterator[str]:
+        self.prompts.append(list(messages))
+        for item in self.script:
+            if isinstance(item, Exception):
+                raise item
+            for word in item.split(" "):
+                if cancelled():
+                    return
+                yield word + " "
+
+
+@pytest.fixture(scope="module")
+def timeline() -> Timeline:
+    return timeline_of(SHAPES, same_shot=(5,))
+
+
+def ask(question: str, timeline: Timeline, model=None, history=(), settings=SETTINGS, **more) -> Answer:
+    *_, last = chat.answer(question, timeline, history=history, model=model, settings=settings, **more)
+    assert isinstance(last, Answer)
+    return last
+
+
+def test_without_a_model_the_last_item_is_the_answer_and_the_pieces_are_its_text(timeline):
+    *pieces, last = chat.answer("What rotates?", timeline, settings=SETTINGS)
+    assert "".join(pieces) == last.text
+    assert last.found
+    assert last.model == "extractive"
+    assert [c.segment_id for c in last.citations] == [2]
+    assert last.citations[0].span == timeline.segments[1].span
+
+
+def test_what_a_model_says_with_support_stands(timeline):
+    got = ask("What rotates?", timeline, Scripted("The blue square rotates [S2]."))
+    assert (got.text, got.model, got.found) == ("The blue square rotates [S2].", "scripted", True)
+    assert [claim.verdict for claim in got.claims] == ["supported"]
+
+
+def test_what_is_not_supported_is_withheld_and_kept_as_the_draft(timeline):
+    model = Scripted("The blue square rotates [S2]. It is made of glass [S2]. A star sings.")
+    got = ask("What rotates?", timeline, model)
+    assert got.text == "The blue square rotates [S2]."
+    assert "glass" in got.draft
+    assert [claim.verdict for claim in got.claims] == ["supported", "unsupported", "unsupported"]
+
+
+def test_unsupported_sentences_can_be_shown_by_setting(timeline):
+    settings = replace(SETTINGS, chat=ChatSettings(withhold_unsupported=False))
+    got = ask("What rotates?", timeline, Scripted("The blue square rotates [S2]. A star sings."), settings=settings)
+    assert "sings" in got.text
+    assert got.claims[1].verdict == "unsupported"
+
+
+def test_a_mark_of_nothing_is_reported(timeline):
+    got = ask("What rotates?", timeline, Scripted("The blue square rotates [S2] [S77]. The blue square rotates [S2]."))
+    assert got.unresolved == (77,)
+    assert [c.segment_id for c in got.citations] == [2]
+
+
+def test_where_nothing_is_left_the_answer_is_put_together_without_the_model(timeline):
+    got = ask("What rotates?", timeline, Scripted("A dog rotates [S2]."))
+    assert got.model == "extractive"
+    assert "blue square" in got.text
+    assert "could be supported" in got.notices[0]
+    assert "dog" in got.draft
+
+
+def test_where_neither_knows_it_is_not_in_this_video(timeline):
+    got = ask("What does the dog do?", timeline, Scripted("The dog sleeps [S2]."))
+    assert not got.found
+    assert "not in this video" in got.text.lower()
+    assert got.citations == ()
+
+
+def test_a_model_may_say_that_it_is_not_in_this_video(timeline):
+    got = ask("What does the dog do?", timeline, Scripted("Not in this video."))
+    assert (got.found, got.citations, got.model) == (False, (), "scripted")
+    assert got.claims
+
+
+def test_what_a_model_overlooks_is_found_without_it_where_a_second_opinion_is_wanted(timeline):
+    got = ask("What rotates?", timeline, Scripted("Not in this video."), second_opinion=True)
+    assert (got.model, got.found, got.draft) == ("extractive", True, "Not in this video.")
+    assert "blue square" in got.text
+    assert "did not find it" in got.notices[0]
+
+
+def test_where_both_find_nothing_the_refusal_stays_the_models_own(timeline):
+    got = ask("What does the dog do?", timeline, Scripted("Not in this video."), second_opinion=True)
+    assert (got.model, got.found, got.notices) == ("scripted", False, ())
+
+
+def test_a_refusal_is_believed_where_no_second_opinion_is_wanted(timeline):
+    got = ask("What rotates?", timeline, Scripted("Not in this video."))
+    assert (got.model, got.found) == ("scripted", False)
+
+
+@pytest.mark.parametrize("script", [(ModelFailed("gone", "start it"),), ("The blue ", ModelFailed("gone", "start it"))])
+def test_a_model_that_fails_is_replaced_with_a_notice(timeline, script):
+    got = ask("What rotates?", timeline, Scripted(*script))
+    assert got.model == "extractive"
+    assert got.found
+    assert "gone; start it" in got.notices[0]
+
+
+def test_a_stopped_answer_keeps_what_was_supported(timeline):
+    heard: list[str] = []
+
+    def stop() -> bool:
+        return len(heard) > 6
+
+    stream = chat.answer(
+        "What?", timeline, model=Scripted("The blue square rotates [S2]. A red circle moves left [S1]."),
+        settings=SETTINGS, cancelled=stop,
+    )  # fmt: skip
+    last = None
+    for item in stream:
+        last = item
+        heard.append("x")
+    assert isinstance(last, Answer)
+    assert last.text == "The blue square rotates [S2]."
+    assert last.notices == ("Stopped before the end.",)
+
+
+def test_an_empty_answer_is_replaced(timeline):
+    assert ask("What rotates?", timeline, Scripted("")).model == "extractive"
+
+
+@pytest.mark.parametrize("question", ["", "   ", "\n\t", "?!", "\x00\x01"])
+def test_an_empty_question_is_told_so(timeline, question):
+    with pytest.raises(QuestionUnusable, match="empty"):
+        ask(question, timeline)
+
+
+def test_twenty_thousand_characters_are_too_many(timeline):
+    with pytest.raises(QuestionUnusable, match="20000 characters"):
+        ask("why " * 5000, timeline)
+
+
+def test_a_context_too_small_for_one_segment_is_told(timeline):
+    model = Scripted("The blue square rotates [S2].")
+    model.context_tokens = 100
+    got = ask("What rotates?", timeline, model)
+    assert got.model == "extractive"
+    assert "has no room for one segment" in got.notices[0]
+
+
+FOLLOW_UPS = [
+    (["When does the blue square rotate?", "And after that?"], [3]),
+    (["When does the blue square rotate?", "What happens next?"], [3]),
+    (["When does the blue square rotate?", "And before that?"], [1]),
+    (["What does the red square do?", "What about the black star?"], [9]),
+    (["How many times does the red circle move left?", "And the red square?"], None),
+    (["What happens at 0:05?", "And at 0:09?"], [3]),
+    (["What is said at 0:05?", "and in the last 8 seconds?"], [9]),
+    (["When does the yellow triangle vanish?", "What colour is it?"], [7]),
+    (["What is the black star doing?", "Why?"], [9]),
+    (["What rotates?", "When?"], [2]),
+    (["What rotates?", "What does it do?"], [2]),
+    (["What rotates?", "How sure are you?"], [2]),
+    (["What does the red circle do?", "And the blue one?"], None),
+    (["When does the blue square rotate?", "and after that?", "and after that?"], [4, 5]),
+    (["What is shown in segment 6?", "And what is said there?"], [6]),
+]
+
+
+@pytest.mark.parametrize(
+    ("questions", "ids"), FOLLOW_UPS, ids=lambda v: v[-1] if isinstance(v, list) and v and isinstance(v[0], str) else ""
+)
+def test_a_follow_up_is_understood_with_the_conversation(timeline, questions, ids):
+    history: list[Turn] = []
+    for question in questions:
+        got = ask(question, timeline, history=history)
+        history.append(Turn(question, got))
+    if ids is None:
+        assert not got.found, got.text
+    else:
+        assert got.found, got.text
+        assert {c.segment_id for c in got.citations} <= set(ids), got.text
+
+
+def prompt_for(question: str, timeline: Timeline, history=(), tokens: int = 3000):
+    return build_prompt(question, timeline, history, Scripted(), evidence_tokens=tokens, answer_tokens=200)
+
+
+def test_a_further_turn_only_adds_to_the_end_of_the_prompt(timeline):
+    long = timeline_of(SHAPES * 40)
+    for video, tokens in ((timeline, 3000), (long, 1500)):
+        first = prompt_for("What rotates?", video, tokens=tokens)
+        history = [Turned("What rotates?", "The blue square rotates [S2].", (2,))]
+        second = prompt_for("When does the triangle vanish?", video, history, tokens=tokens)
+        assert second.messages[: len(first.messages)] == first.messages
+        assert first.shown_ids <= second.shown_ids
+
+
+def test_the_evidence_holds_no_time(timeline):
+    text = prompt_for("What happens at 0:05?", timeline).messages[0].content
+    assert not any(mark in text for mark in ("0:0", "4.0", "seconds |"))
+
+
+def test_a_time_in_the_question_is_told_as_a_segment(timeline):
+    assert "means [S2]." in prompt_for("What happens at 0:05?", timeline).messages[-1].content
+    assert "outside the video" in prompt_for("What happens at 50:05?", timeline).messages[-1].content
+
+
+def test_a_long_video_is_shown_in_chapters_and_found_segments():
+    long = timeline_of(SHAPES * 40)
+    prompt = prompt_for("What does the black star do?", long, tokens=1500)
+    assert "in chapters" in prompt.messages[0].content
+    assert 9 in prompt.shown_ids
+    assert len(prompt.shown_ids) < 400
+
+
+def test_questions_are_suggested_that_the_video_answers(timeline):
+    for question in chat.suggestions(timeline):
+        assert ask(question, timeline).found, question
+    assert chat.suggestions(timeline_of([])) == []
+
+
+def test_a_model_behind_a_server_answers_through_the_whole_way(timeline):
+    from test_openai_api import Server, chunk
+
+    from assistant.models.chat.openai_api import OpenAIChatModel
+
+    server = Server()
+    server.script = [chunk("The blue square "), chunk("rotates [S2]."), chunk(None, "stop"), "data: [DONE]"]
+    try:
+        got = ask("What rotates?", timeline, OpenAIChatModel(server.address, "tiny"))
+        assert got.text == "The blue square rotates [S2]."
+        server.script = [chunk("The blue square "), "drop"]
+        got = ask("What rotates?", timeline, OpenAIChatModel(server.address, "tiny"))
+        assert got.model == "extractive"
+        assert "The language model did not answer" in got.notices[0]
+    finally:
+        server.http.shutdown()
+        server.http.server_close()
+
+
+def test_an_answer_in_another_language_stands_with_its_places_and_says_what_was_not_checked(timeline):
+    got = ask(
+        "Was passiert mit dem blauen Quadrat?", timeline, Scripted("Das blaue Quadrat dreht sich um sich selbst [S2].")
+    )
+    assert got.model == "scripted"
+    assert [claim.verdict for claim in got.claims] == ["not_checkable"]
+    assert "English only" in got.notices[0]
+    english = ask(
+        "What does the blue square do?", timeline, Scripted("Das blaue Quadrat dreht sich um sich selbst [S2].")
+    )
+    assert english.model == "extractive"
+
+
+def test_a_recording_without_a_picture_is_answered_from_its_words():
+    sound = timeline_of([("", "", "the code is seven two"), ("", "", ""), ("", "", "see you on monday")])
+    got = ask("What happens in it?", sound)
+    assert got.found
+    assert "see you on monday" in got.text
+    assert {claim.verdict for claim in got.claims} == {"supported"}
+
+
+def test_the_answer_survives_its_json(timeline):
+    got = ask("What rotates?", timeline, Scripted("The blue square rotates [S2]. A star sings."))
+    assert Answer.from_json(got.to_json()) == got

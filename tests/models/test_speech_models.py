@@ -1,0 +1,374 @@
+"""Voice activity detection and transcription: where there is voice, what is said, and what is not believed."""
+
+import importlib.util
+import json
+import random
+import shutil
+import warnings
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from assistant.core.timeline import Span
+from assistant.errors import Cancelled, InputUnusable, ModelUnavailable
+from assistant.models.speech.chunks import SAMPLE_RATE_HZ, Chunk, pack_chunks
+from assistant.models.speech.gates import Draft, GateLimits, reason_to_suppress, repeated_words
+from assistant.models.speech.silero import SileroVoiceDetector, VoiceRules, voiced_spans
+from assistant.models.speech.whisper import DecodingOptions, WhisperTranscriber
+from assistant.synthetic.narration import Voice, sample_voice, say
+from assistant.synthetic.vocabulary import any_sentence
+
+DEMO_SPEECH = ROOT / "assistant" / "packs" / "demo" / "speech"
+speaks = pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="the program espeak-ng is not installed")
+
+
+def sound_of(path):
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+        frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
+        frames += resampler.resample(None)
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
+
+
+def narrated(sentences, voice, gap_seconds):
+    """Sound with these sentences, and the span of each."""
+    parts, spans, now = [np.zeros(int(gap_seconds * SAMPLE_RATE_HZ), np.float32)], [], gap_seconds
+    for sentence in sentences:
+        spoken = say(sentence, voice)
+        spans.append(Span(now, now + len(spoken) / SAMPLE_RATE_HZ))
+        parts += [spoken, np.zeros(int(gap_seconds * SAMPLE_RATE_HZ), np.float32)]
+        now = spans[-1].end_seconds + gap_seconds
+    return np.concatenate(parts), spans
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return SileroVoiceDetector()
+
+
+def noise(seconds, level=0.05):
+    return (np.random.default_rng(1).standard_normal(int(seconds * SAMPLE_RATE_HZ)) * level).astype(np.float32)
+
+
+# Voice activity
+
+
+@speaks
+def test_voice_is_found_where_a_sentence_is_spoken(detector):
+    samples, spoken = narrated(["the red circle moves left", "we count one two three"], Voice("en-us", 150, 50), 1.5)
+    found = detector.detect(samples)
+    for span in spoken:
+        mine = [other for other in found if other.overlap_seconds(span) > 0]
+        assert abs(mine[0].start_seconds - span.start_seconds) < 0.5
+        assert abs(mine[-1].end_seconds - span.end_seconds) < 0.5
+    assert all(any(span.overlap_seconds(other) > 0 for span in spoken) for other in found)
+
+
+@pytest.mark.parametrize("kind", ["silence", "noise", "tone", "nothing"])
+def test_no_voice_is_found_without_any(detector, kind):
+    seconds = np.arange(4 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    sounds = {
+        "silence": np.zeros(4 * SAMPLE_RATE_HZ),
+        "noise": noise(4),
+        "tone": 0.3 * np.sin(2 * np.pi * 330 * seconds),
+        "nothing": np.zeros(0),
+    }
+    assert detector.detect(sounds[kind].astype(np.float32)) == []
+
+
+@speaks
+def test_blocks_of_any_size_give_the_same_spans(detector):
+    samples, _ = narrated(["see you on monday", "the code is one two"], Voice("en-gb", 140, 40), 0.8)
+    whole = detector.detect(samples)
+    for size in (333, 512, 16_000):
+        for first in range(0, len(samples), size):
+            detector.feed(samples[first : first + size])
+        assert detector.finish() == whole
+
+
+@speaks
+def test_the_block_network_gives_the_probabilities_of_the_packages_own_loop(detector):
+    import torch
+
+    samples = say("here the white star turns around", Voice("en-us+f2", 150, 50))
+    windows = samples[: len(samples) // 512 * 512].reshape(-1, 512)
+    folder = Path(next(iter(importlib.util.find_spec("silero_vad").submodule_search_locations)))
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore", FutureWarning)
+        loop = torch.jit.load(str(folder / "data" / "silero_vad.jit"))
+        wanted = [loop(torch.from_numpy(window), SAMPLE_RATE_HZ).item() for window in windows]
+    detector.reset()
+    first, rest = detector._network(windows[:7]), detector._network(windows[7:])
+    detector.reset()
+    assert np.abs(np.concatenate([first, rest]) - wanted).max() < 1e-3
+
+
+def test_what_a_long_stream_leaves_behind_is_one_number_for_each_window(detector):
+    detector.reset()
+    for _ in range(10):
+        detector.feed(np.zeros(6 * SAMPLE_RATE_HZ + 5, np.float32))
+    assert sum(len(block) for block in detector._probabilities) <= 60 / 0.032 + 1
+    assert sum(block.nbytes for block in detector._waiting) < 20 * SAMPLE_RATE_HZ * 4
+    assert detector.finish() == []
+
+
+def test_short_pauses_join_and_short_voices_drop_out():
+    rules = VoiceRules(min_silence_seconds=0.2, min_voice_seconds=0.2, padding_seconds=0.0)
+    window = 0.032
+    probabilities = np.array([0.9] * 10 + [0.1] * 3 + [0.9] * 10 + [0.1] * 20 + [0.9] * 3 + [0.1] * 20, np.float32)
+    spans = voiced_spans(probabilities, len(probabilities) * 512, rules)
+    assert [(span.start_seconds, span.end_seconds) for span in spans] == [(0.0, pytest.approx(23 * window))]
+
+
+def test_padding_never_reaches_into_a_neighbour_or_past_the_ends():
+    rules = VoiceRules(padding_seconds=5.0)
+    probabilities = np.array([0.1] * 5 + [0.9] * 20 + [0.1] * 20 + [0.9] * 20 + [0.1] * 5, np.float32)
+    first, second = voiced_spans(probabilities, len(probabilities) * 512, rules)
+    assert first.start_seconds == 0.0
+    assert first.end_seconds == pytest.approx(second.start_seconds)
+    assert second.end_seconds == pytest.approx(len(probabilities) * 512 / SAMPLE_RATE_HZ)
+
+
+REAL_FILES = [
+    "derived/coffee_plus_brooklyn_at_3s.mp4",
+    "derived/dog_plus_onetwothree_at_5s.mp4",
+    "derived/flower_x3_plus_jfk.mp4",
+    "speech/nasa_webb_narration.mp4",
+    "speech/no_speech_rain.mp3",
+    "actions/throw_ball_dog.mp4",
+    "actions/pour_coffee.mp4",
+    "odd/silent_black_10s.mp4",
+    "actions/chaplin_two_men.mp4",
+]
+
+
+@pytest.mark.parametrize("name", REAL_FILES)
+def test_voice_in_real_recordings_is_where_the_truth_says(detector, media, name):
+    truth = json.loads((media / "truth.json").read_text())
+    wanted = [Span(start, end) for start, end in truth.get(name, {}).get("speech_seconds", [])]
+    found = detector.detect(sound_of(media / name))
+    for span in wanted:
+        mine = [other for other in found if other.overlap_seconds(span) > 0]
+        assert abs(mine[0].start_seconds - span.start_seconds) <= 0.5
+        assert abs(mine[-1].end_seconds - span.end_seconds) <= 0.5
+    assert all(any(other.overlap_seconds(span) > 0 for span in wanted) for other in found)
+
+
+# Chunks
+
+
+def test_close_spans_share_a_chunk_and_far_ones_do_not():
+    samples = np.zeros(30 * SAMPLE_RATE_HZ, np.float32)
+    speech = [Span(1, 2), Span(2.3, 4), Span(8, 9)]
+    chunks = pack_chunks(speech, samples, max_seconds=10, join_gap_seconds=0.5, padding_seconds=0.2)
+    assert [(c.span.start_seconds, c.span.end_seconds) for c in chunks] == [(0.8, 4.2), (7.8, 9.2)]
+    assert [c.voiced_seconds for c in chunks] == pytest.approx([2.7, 1.0])
+
+
+def test_a_long_voice_is_cut_where_it_is_quietest_and_nothing_is_lost():
+    samples = noise(70, 0.3)
+    samples[27 * SAMPLE_RATE_HZ : int(27.2 * SAMPLE_RATE_HZ)] *= 0.01
+    chunks = pack_chunks([Span(0, 70)], samples, max_seconds=30, join_gap_seconds=0.5, padding_seconds=0.2)
+    assert all(chunk.span.seconds <= 30 for chunk in chunks)
+    assert 27.0 < chunks[0].span.end_seconds < 27.2
+    assert [a.span.end_seconds for a in chunks[:-1]] == [b.span.start_seconds for b in chunks[1:]]
+    assert sum(chunk.voiced_seconds for chunk in chunks) == pytest.approx(70)
+
+
+def test_spans_past_the_end_of_the_sound_are_cut_or_dropped():
+    samples = np.zeros(2 * SAMPLE_RATE_HZ, np.float32)
+    chunks = pack_chunks([Span(1, 5), Span(6, 7)], samples, max_seconds=8, join_gap_seconds=2, padding_seconds=0.2)
+    assert [chunk.span for chunk in chunks] == [Span(0.8, 2.0)]
+
+
+# Gates
+
+
+@pytest.mark.parametrize(
+    ("draft", "reason"),
+    [
+        (Draft("the red circle moves left", 2.0, 0.01, -0.1), ""),
+        (Draft("we count one one two", 2.0, 0.01, -0.1), ""),
+        (Draft("thank you", 2.0, 0.9, -0.8), "probably no speech"),
+        (Draft("see you on monday", 2.0, 0.1, -1.4), "too uncertain"),
+        (Draft("so it is so it is so it is so it is so it is so it is so it is so it is", 9.0, 0.1, -0.2), "repeats"),
+        (Draft("go go go go go go", 4.0, 0.1, -0.2), "'go' again and again"),
+        (Draft("subtitles by the community of everybody", 0.4, 0.1, -0.2), "s of voice can hold"),
+        (Draft(" ... ", 2.0, 0.1, -0.2), "without recognisable words"),
+    ],
+)
+def test_words_are_believed_or_the_reason_is_given(draft, reason):
+    given = reason_to_suppress(draft, GateLimits())
+    assert given == "" if not reason else reason in given
+
+
+def test_counting_the_same_number_four_times_is_not_a_loop():
+    assert repeated_words("we count one one one one") == ""
+    assert repeated_words("a b c a b c a b c a b c") == "a b c"
+
+
+# Whisper
+
+
+def small_checkpoint(path, *, vocabulary=51_864, width=32):
+    import torch
+    from whisper.model import ModelDimensions, Whisper
+
+    torch.manual_seed(0)
+    dims = ModelDimensions(80, 1500, width, 2, 1, vocabulary, 64, width, 2, 1)
+    model = Whisper(dims)
+    torch.nn.init.normal_(model.decoder.positional_embedding, std=0.02)
+    torch.save({"dims": dims.__dict__, "model_state_dict": model.half().state_dict()}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def english(tmp_path_factory):
+    """A Whisper of random weights: it writes nonsense, as Whisper does on noise."""
+    path = small_checkpoint(tmp_path_factory.mktemp("whisper") / "random.pt")
+    return WhisperTranscriber(path, decoding=DecodingOptions(temperatures=(0.0,)))
+
+
+def test_nonsense_is_suppressed_with_its_reason_and_its_place(english):
+    result = english.transcribe(noise(5), [Span(1, 2), Span(3.5, 5)])
+    assert result.utterances == ()
+    assert result.language is None
+    assert len(result.suppressed) == 1
+    assert result.suppressed[0].reason
+    assert result.suppressed[0].span == Span(0.8, 5.0)
+
+
+def test_no_voice_means_no_words_and_no_work(english):
+    result = english.transcribe(noise(2), [])
+    assert (result.utterances, result.suppressed, result.language) == ((), (), None)
+
+
+def test_the_revision_names_the_weights_and_changes_with_them(english, tmp_path):
+    assert english.name == "whisper-random"
+    again = WhisperTranscriber(small_checkpoint(tmp_path / "random.pt", width=16))
+    assert len(again.revision) == len(english.revision) == 12
+    assert again.revision != english.revision
+
+
+def test_a_stop_is_heard_in_the_middle_of_a_layer_stack(english):
+    asked = []
+
+    def cancelled():
+        asked.append(1)
+        return len(asked) > 4
+
+    with pytest.raises(Cancelled):
+        english.transcribe(noise(5), [Span(1, 4)], cancelled=cancelled)
+    assert len(asked) == 5
+    assert not any(block._forward_pre_hooks for block in english._model.encoder.blocks)
+
+
+def test_an_english_model_says_so_when_another_language_is_asked_for(english):
+    with pytest.raises(InputUnusable, match="English alone"):
+        english.transcribe(noise(2), [Span(0, 1)], language="de")
+    with pytest.raises(InputUnusable, match="no language 'xx'"):
+        english.transcribe(noise(2), [Span(0, 1)], language="xx")
+
+
+def test_a_multilingual_model_takes_a_language_or_detects_one(tmp_path):
+    model = WhisperTranscriber(
+        small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865), decoding=DecodingOptions(temperatures=(0.0,))
+    )
+    assert model.is_multilingual
+    chunk = Chunk(Span(0, 2), 2.0)
+    assert len(model._detect_language([chunk], noise(2), {})) >= 2
+    model.transcribe(noise(2), [Span(0, 2)], language="de")
+
+
+def test_no_chunk_goes_through_the_encoder_twice_to_detect_the_language(tmp_path):
+    path = small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865)
+    model = WhisperTranscriber(path, decoding=DecodingOptions(temperatures=(0.0,), max_chunk_seconds=2.0))
+    heard = []
+    hook = model._model.encoder.register_forward_pre_hook(lambda module, given: heard.append(len(given[0])))
+    samples, speech = noise(12), [Span(2.5 * part, 2.5 * part + 0.8 + part / 10) for part in range(5)]
+    result = model.transcribe(samples, speech)
+    hook.remove()
+    assert heard == [3, 2]
+    assert len(result.suppressed) == 5
+    features = {}
+    assert len(model._detect_language([Chunk(speech[0], 0.8)], samples, features)) >= 2
+    again = model._features([Chunk(speech[1], 0.9), Chunk(speech[0], 0.8)], samples, features)
+    plain = model._features([Chunk(speech[1], 0.9), Chunk(speech[0], 0.8)], samples, {})
+    np.testing.assert_allclose(again.detach().numpy(), plain.detach().numpy(), atol=1e-4)
+
+
+def test_half_precision_of_the_encoder_gives_nearly_the_same_features(english, tmp_path):
+    half = WhisperTranscriber(small_checkpoint(tmp_path / "random.pt"), precision="bfloat16")
+    full, rounded = (model._listen([noise(2)]).detach().numpy() for model in (english, half))
+    assert rounded.dtype == np.float32
+    assert np.abs(full - rounded).mean() < 0.02 * np.abs(full).mean() + 0.01
+
+
+def test_timestamps_divide_a_chunk_into_utterances(english):
+    times = english._tokenizer("en").timestamp_begin
+    pieces = list(english._pieces(Chunk(Span(10, 20), 9.0), [times, 5, 6, times + 100, times + 150, 7, times + 900]))
+    assert pieces == [(Span(10, 12), [5, 6]), (Span(13, 20), [7])]
+    assert list(english._pieces(Chunk(Span(10, 20), 9.0), [5])) == [(Span(10, 20), [5])]
+
+
+@pytest.mark.parametrize("harm", ["missing", "empty", "truncated", "not weights"])
+def test_missing_or_damaged_weights_name_the_command_that_mends_them(tmp_path, harm):
+    path = tmp_path / "small.pt"
+    if harm == "truncated":
+        small_checkpoint(path)
+        path.write_bytes(path.read_bytes()[:10_000])
+    elif harm != "missing":
+        path.write_bytes(b"" if harm == "empty" else b"<html>not found</html>")
+    with pytest.raises(ModelUnavailable, match=r"python -m assistant models (pull|verify)"):
+        WhisperTranscriber(path)
+
+
+@pytest.fixture(scope="module")
+def demo():
+    if not (DEMO_SPEECH / "model.pt").is_file():
+        pytest.skip("the demo pack's speech model is not there yet")
+    return WhisperTranscriber(DEMO_SPEECH, word_times=False)
+
+
+@speaks
+def test_the_demo_model_understands_new_sentences_by_new_voices(demo, detector):
+    from assistant.synthetic.recipes.speech_scores import word_edits
+
+    errors = words = 0
+    for seed in (190_001, 190_002, 190_003):
+        rng = random.Random(seed)
+        sentences = [any_sentence(rng) for _ in range(6)]
+        samples, spoken = narrated(sentences, sample_voice(rng), 0.8)
+        result = demo.transcribe(samples + noise(60, 0.002)[: len(samples)], detector.detect(samples))
+        assert result.language == "en"
+        for utterance in result.utterances:
+            assert any(span.overlap_seconds(utterance.span) > 0.5 * span.seconds for span in spoken)
+        errors += word_edits(" ".join(sentences).split(), " ".join(u.text for u in result.utterances).split())
+        words += len(" ".join(sentences).split())
+    assert errors / words <= 0.1
+
+
+@pytest.mark.parametrize("level", [0.0, 0.05])
+def test_the_demo_model_writes_nothing_for_silence_and_noise(demo, level):
+    assert demo.transcribe(noise(4, level), [Span(0.5, 3.5)]).utterances == ()
+
+
+def test_the_demo_model_does_not_believe_most_of_what_it_makes_of_a_real_person(demo, detector, media):
+    believed = heard = 0
+    for name in ("speech/jfk.flac", "speech/nasa_webb_narration.mp4", "speech/en_brooklyn_bridge.wav"):
+        samples = sound_of(media / name)
+        result = demo.transcribe(samples, detector.detect(samples))
+        believed += len(result.utterances)
+        heard += len(result.utterances) + len(result.suppressed)
+    assert heard >= 6
+    assert believed <= 0.25 * heard
+
+
+def test_a_config_that_asks_for_the_unknown_is_damage(tmp_path):
+    small_checkpoint(tmp_path / "model.pt")
+    (tmp_path / "config.json").write_text('{"decoding": {"max_chunk_minutes": 1}}')
+    with pytest.raises(ModelUnavailable, match="decoding that nobody knows"):
+        WhisperTranscriber(tmp_path)
