@@ -1,0 +1,37 @@
+"""``analyze VIDEO``: the timeline of a video."""
+
+from __future__ import annotations
+
+import argparse
+
+from assistant.cli.common import Commands, Stop, command, emit, engine_for, timeline_of
+from assistant.config import Settings
+from assistant.core.timeline import Segment, clock
+
+
+def add(commands: Commands) -> None:
+    command(commands, "analyze", run, "the timeline of a video", video=True, out=True)
+
+
+def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
+    timeline = timeline_of(engine_for(settings), options.video, stop)
+    if emit(timeline.to_json(), options.json):
+        return 0
+    for segment in timeline.segments:
+        print(_line(segment))
+    for absence in timeline.absences:
+        print(f"no {absence.what}: {absence.reason}")
+    return 0
+
+
+def _line(segment: Segment) -> str:
+    """One segment for a person: its place, best action, best description, words and flags."""
+    action, scene = segment.action, segment.description
+    parts = [f"[S{segment.id}] {clock(segment.span.start_seconds, 1)}-{clock(segment.span.end_seconds, 1)}"]
+    parts.append(f"{action.label} {100 * action.score:.0f} %" if action else "-")
+    parts.append(f"{scene.label} {100 * scene.score:.0f} %" if scene else "-")
+    if segment.words:
+        parts.append(f'"{segment.words}"')
+    if segment.flags:
+        parts.append(f"({', '.join(segment.flags)})")
+    return "  ".join(parts)

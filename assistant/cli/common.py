@@ -1,0 +1,122 @@
+"""What the commands share: their parsers' usual arguments, standard error, Ctrl-C, the engine, and JSON out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from assistant.config import Settings
+from assistant.core.progress import Progress
+from assistant.core.timeline import Json, Timeline
+
+if TYPE_CHECKING:
+    from assistant.engine import Assistant
+
+Commands = Any  # argparse's own type for sub-parsers has no public name
+
+
+class Stop:
+    """Ctrl-C: the first asks the work to stop where it is safe, the second stops at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __call__(self) -> bool:
+        return self._asked
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+        say("stopping; what is finished is kept ...")
+
+
+Run = Callable[[argparse.Namespace, Settings, Stop], int]
+
+
+def command(
+    commands: Commands, name: str, run: Run, text: str, *, video: bool = False, out: bool = False
+) -> argparse.ArgumentParser:
+    """The parser of a new command; ``run`` gives its exit code."""
+    sub: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    sub.set_defaults(run=run)
+    if video:
+        sub.add_argument("video", metavar="VIDEO", type=Path)
+    if out:
+        sub.add_argument("--json", metavar="FILE", help="write the JSON document here; - is standard output")
+    return sub
+
+
+def answerer_option(sub: argparse.ArgumentParser) -> None:
+    """Add ``--answerer``, which every command takes that makes answers."""
+    sub.add_argument("--answerer", choices=("auto", "extractive", "llm"), default="auto")
+
+
+def say(text: str) -> None:
+    """One line on standard error: notices, progress, errors."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def emit(document: Json, target: str | None) -> bool:
+    """Write a document where ``--json`` says; whether it was asked for."""
+    if target is None:
+        return False
+    text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        Path(target).write_text(text, encoding="utf-8")
+    return True
+
+
+def engine_for(settings: Settings) -> Assistant:
+    """The engine, under the kernel's limits; says on standard error which pack speaks where ``auto`` chose it."""
+    from assistant.engine import Assistant
+    from assistant.jobs.worker.limits import apply_limits, limits_of
+
+    # One command of one person, who sees it hang and can end it: the kernel's limits are enough, and cost no second
+    # process. What is opened, and how, is guarded as everywhere.
+    apply_limits(limits_of(settings))
+    engine = Assistant(settings)
+    if settings.pack == "auto":
+        say(engine.pack.notice)
+    return engine
+
+
+def timeline_of(engine: Assistant, path: Path, stop: Stop) -> Timeline:
+    """The video's timeline, analysed where the library does not hold it yet, with progress on standard error."""
+    with ProgressLine() as line:
+        return engine.analyze(path, progress=line, cancelled=stop)
+
+
+class ProgressLine:
+    """Progress on standard error: a line that is written over on a terminal, a line every ten seconds elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._last = 0.0
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._terminal and self._last:
+            print(f"\r{'':<60}\r", end="", file=sys.stderr, flush=True)
+
+    def __call__(self, progress: Progress) -> None:
+        pause = 0.2 if self._terminal else 10.0
+        now = time.monotonic()
+        if now - self._last < pause:
+            return
+        self._last = now
+        share = progress.done_seconds / progress.total_seconds if progress.total_seconds else 0.0
+        text = f"{progress.stage} {min(100.0, 100 * share):3.0f} % {progress.message}".rstrip()
+        print(
+            f"\r{text:<60}" if self._terminal else text, end="" if self._terminal else "\n", file=sys.stderr, flush=True
+        )

@@ -1,0 +1,30 @@
+"""``export VIDEO --format F``: the timeline as a file for other programs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from assistant.cli.common import Commands, Stop, command, engine_for, say, timeline_of
+from assistant.config import Settings
+from assistant.exports.render import FORMATS
+
+
+def add(commands: Commands) -> None:
+    sub = command(commands, "export", run, "the timeline as a file", video=True)
+    sub.add_argument("--format", choices=FORMATS, required=True)
+    sub.add_argument("-o", "--output", metavar="FILE")
+
+
+def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
+    engine = engine_for(settings)
+    timeline = timeline_of(engine, options.video, stop)
+    name, data = engine.export(timeline.video.sha256, options.format)
+    if options.output == "-" or (options.output is None and not sys.stdout.isatty()):
+        sys.stdout.buffer.write(data)
+        return 0
+    target = Path(options.output or name)
+    target.write_bytes(data)
+    say(f"wrote {target}")
+    return 0
