@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis import fusion
-from assistant.analysis.speech import Heard, listen
+from assistant.analysis.speech import SpeechResult, listen
 from assistant.analysis.visual import Sight, Watchers, WindowPlan, Windows, watch
 from assistant.analysis.visual_stage import Growing, Sights, load_sights, look_vectors_of, save_sights, sound_only
 from assistant.config import Settings
 from assistant.core.clip import ClipSpec
+from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck, Progress, Report, never, silent
-from assistant.core.timeline import Absence, Json, Provenance, Timeline, Video, Work
+from assistant.core.timeline import Absence, Provenance, Timeline, Video, Work
 from assistant.errors import Cancelled, ModelFailed
 from assistant.media.audio import AudioBuffer
 from assistant.media.video import read
@@ -65,7 +66,7 @@ def analyze(
     started = time.monotonic()
     keys = _keys(context, video)
     sights = load_sights(context.library, keys.sights)
-    heard = _load_heard(context.library, keys.speech) if video.has_audio else Heard(absence="no audio track")
+    heard = _load_heard(context.library, keys.speech) if video.has_audio else SpeechResult(absence="no audio track")
     audio_buffer = AudioBuffer(video) if heard is None else None
     try:
         if video.has_picture and sights is None:
@@ -211,12 +212,12 @@ def _run_through(path: Path, video: Video, audio_buffer: AudioBuffer, report: Re
 
 def _hear(
     context: AnalysisContext, video: Video, audio_buffer: AudioBuffer, report: Report, cancelled: CancelCheck
-) -> Heard:
+) -> SpeechResult:
     total = video.duration_seconds
     report(Progress("speech", 0.0, total, "listening"))
     samples = audio_buffer.samples()
     if samples is None:
-        return Heard(absence=audio_buffer.reason)
+        return SpeechResult(absence=audio_buffer.reason)
     try:
         return listen(
             samples,
@@ -228,7 +229,7 @@ def _hear(
         )
     except ModelFailed as error:
         logger.warning("speech failed video=%s: %s", video.sha256[:8], error)
-        return Heard(absence=f"failed: {error}")
+        return SpeechResult(absence=f"failed: {error}")
 
 
 def label_matrix(context: AnalysisContext) -> NDArray[np.float32]:
@@ -282,7 +283,7 @@ def _seen(sight: Sight, matrix: NDArray[np.float32] | None, logit_scale: float) 
     )
 
 
-def _fuse(context: AnalysisContext, video: Video, sights: Sights, heard: Heard) -> Timeline:
+def _fuse(context: AnalysisContext, video: Video, sights: Sights, heard: SpeechResult) -> Timeline:
     matrix: NDArray[np.float32] | None = None
     scale = 1.0
     if any(sight.look_embeddings is not None for sight in sights.sights):
@@ -305,7 +306,7 @@ def _fuse(context: AnalysisContext, video: Video, sights: Sights, heard: Heard) 
     )
 
 
-def _provenance(context: AnalysisContext, heard: Heard, sights: Sights) -> Provenance:
+def _provenance(context: AnalysisContext, heard: SpeechResult, sights: Sights) -> Provenance:
     models, settings = context.models, context.settings
     spec, label_set = models.clip_spec(), models.label_set()
     action_model, action_revision = models.identity("actions")
@@ -334,6 +335,6 @@ def _provenance(context: AnalysisContext, heard: Heard, sights: Sights) -> Prove
     )
 
 
-def _load_heard(library: Library, key: str) -> Heard | None:
+def _load_heard(library: Library, key: str) -> SpeechResult | None:
     document = library.load_stage(key)
-    return Heard.from_json(document) if document is not None else None
+    return SpeechResult.from_json(document) if document is not None else None

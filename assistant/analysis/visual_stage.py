@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis.visual import Sight
-from assistant.core.timeline import Json, Shot, Span, Video
+from assistant.core.documents import Json
+from assistant.core.timeline import Shot, Span, Video
 from assistant.store import Library
 
 SOUND_ONLY_WINDOW_SECONDS = 10.0

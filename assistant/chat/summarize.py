@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from assistant.chat.answer import clean
 from assistant.chat.extractive import NAME as EXTRACTIVE
@@ -16,10 +16,10 @@ from assistant.chat.rules.chapters import Chapter, chapters
 from assistant.chat.rules.facts import Facts, facts_of
 from assistant.chat.verify import check
 from assistant.config import Settings
-from assistant.core import prompts
-from assistant.core.fields import checked, listed
+from assistant.core import documents, prompts
+from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck, never
-from assistant.core.timeline import Claim, Json, Span, Timeline, span_from_json
+from assistant.core.timeline import Claim, Span, Timeline
 from assistant.errors import Cancelled as StoppedByPerson
 from assistant.errors import ModelFailed
 from assistant.models.protocols import ChatModel, GenerationOptions, Message
@@ -48,6 +48,8 @@ class SummaryPart:
 class Summary:
     """The whole video, its chapters (one where it is short) and each of its segments."""
 
+    schema: ClassVar[str] = "summary/1"
+
     whole: SummaryPart
     chapters: tuple[SummaryPart, ...]
     segments: tuple[SummaryPart, ...]
@@ -56,15 +58,7 @@ class Summary:
 
     def to_json(self) -> Json:
         """The document ``summary/1``."""
-        return {
-            "schema": "summary/1",
-            "text": self.whole.text,
-            "model": self.model,
-            "notices": list(self.notices),
-            "whole": _part_json(self.whole),
-            "chapters": [_part_json(part) for part in self.chapters],
-            "segments": [_part_json(part) for part in self.segments],
-        }
+        return {**documents.dump(self), "text": self.whole.text}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Summary:
@@ -73,19 +67,7 @@ class Summary:
         Raises:
             ValueError: another schema, a missing field or a field of the wrong kind.
         """
-        if not isinstance(document, Mapping) or document.get("schema") != "summary/1":
-            raise ValueError("not a summary/1 document")
-        try:
-            found = cls(
-                _part_from_json(document["whole"]),
-                tuple(_part_from_json(part) for part in document["chapters"]),
-                tuple(_part_from_json(part) for part in document["segments"]),
-                document["model"],
-                listed(document.get("notices", ())),
-            )
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"a damaged summary/1 document: {error!r}") from error
-        return checked(found)
+        return documents.load(cls, document)
 
 
 def summarize(
@@ -245,28 +227,3 @@ def _told(facts: Facts, seen: Sequence[Any], most: int) -> str:
     if len(runs) > most:
         runs = tuple(runs[round(place * (len(runs) - 1) / (most - 1))] for place in range(most))
     return " ".join(f"{sentences.capital(sentences.run_sentence(run))}." for run in runs)
-
-
-def _part_json(part: SummaryPart) -> Json:
-    return {
-        "first_id": part.first_id,
-        "last_id": part.last_id,
-        **asdict(part.span),
-        "text": part.text,
-        "model": part.model,
-        "claims": [{**asdict(claim), "segment_ids": list(claim.segment_ids)} for claim in part.claims],
-    }
-
-
-def _part_from_json(item: Mapping[str, Any]) -> SummaryPart:
-    return SummaryPart(
-        item["first_id"],
-        item["last_id"],
-        span_from_json(item),
-        item["text"],
-        tuple(
-            Claim(c["text"], c["verdict"], listed(c["segment_ids"]), c["evidence"], c.get("reason", ""))
-            for c in item["claims"]
-        ),
-        item["model"],
-    )

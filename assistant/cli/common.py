@@ -12,8 +12,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from assistant.config import Settings
+from assistant.core.documents import Json
 from assistant.core.progress import Progress
-from assistant.core.timeline import Json, Timeline
+from assistant.core.timeline import Timeline
 
 if TYPE_CHECKING:
     from assistant.engine import Assistant

@@ -6,17 +6,16 @@ Times are seconds of presentation time from the first video frame (from the firs
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
-from assistant.core.fields import checked, listed, number
+from assistant.core import documents
+from assistant.core.documents import Json
 
 Transition = Literal["start", "cut", "fade", "dissolve"]
 Verdict = Literal["supported", "unsupported", "contradicted", "not_checkable"]
 EvidenceKind = Literal["actions", "descriptions", "speech", "timeline"]
-Json = dict[str, Any]
-Score = TypeVar("Score", "ActionScore", "Description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,12 @@ class Span:
     def overlap_seconds(self, other: Span) -> float:
         """How much of ``other`` lies in this span, >= 0."""
         return max(0.0, min(self.end_seconds, other.end_seconds) - max(self.start_seconds, other.start_seconds))
+
+    def touches(self, other: Span) -> bool:
+        """Whether they share more than an edge; an instant touches the span that it lies in."""
+        return (
+            self.overlap_seconds(other) > 0 or other.contains(self.start_seconds) or self.contains(other.start_seconds)
+        )
 
     def contains(self, seconds: float) -> bool:
         return self.start_seconds <= seconds < self.end_seconds
@@ -107,6 +112,7 @@ class Utterance:
     language: str = "en"
     no_speech_probability: float = 0.0
     words: tuple[Word, ...] = ()
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,35 @@ class Absence:
 
     what: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a witness beside actions, scene and speech found: a text on screen, a sound, an object, a level.
+
+    One record for every kind, so that lanes, exports, search and prompts take a new kind without knowing it.
+
+    Args:
+        kind: the witness's, and the name of its lane: ``text``, ``sound``, ``object``, ``caption``, ``surprise`` ...
+        label: one of a closed set of names, or "".
+        text: words that were read or written, or "".
+        score: how sure it is, or how much of it there is, in 0..1.
+        source: the model, or the method.
+        details: what else this kind knows (box, track, frame time), as plain JSON data.
+    """
+
+    kind: str
+    span: Span
+    label: str = ""
+    text: str = ""
+    score: float = 1.0
+    source: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What a lane or a list shows of it."""
+        return self.label or self.text or self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +235,8 @@ class Provenance:
 class Timeline:
     """One video's segments, shots and voice; segments and shots each cover it in order without gap or overlap."""
 
+    schema: ClassVar[str] = "timeline/1"
+
     video: Video
     segments: tuple[Segment, ...]
     shots: tuple[Shot, ...]
@@ -207,6 +244,11 @@ class Timeline:
     absences: tuple[Absence, ...]
     provenance: Provenance
     suppressed: tuple[Suppressed, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+    def observed(self, span: Span) -> tuple[Observation, ...]:
+        """The observations that touch this span, in order of time."""
+        return tuple(item for item in self.observations if item.span.touches(span))
 
     def segment(self, segment_id: int) -> Segment | None:
         """The segment with this id (ids count from 1), or None."""
@@ -224,16 +266,7 @@ class Timeline:
 
     def to_json(self) -> Json:
         """The document ``timeline/1``."""
-        return {
-            "schema": "timeline/1",
-            "video": asdict(self.video),
-            "provenance": asdict(self.provenance),
-            "segments": [_segment_json(segment) for segment in self.segments],
-            "shots": [{**asdict(shot.span), "transition": shot.transition} for shot in self.shots],
-            "speech_spans": [asdict(span) for span in self.speech_spans],
-            "absences": [asdict(absence) for absence in self.absences],
-            "suppressed": [{**asdict(s.span), "text": s.text, "reason": s.reason} for s in self.suppressed],
-        }
+        return documents.dump(self)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Timeline:
@@ -242,26 +275,7 @@ class Timeline:
         Raises:
             ValueError: another schema, a missing field or a field of the wrong kind.
         """
-        if not isinstance(document, Mapping) or document.get("schema") != "timeline/1":
-            raise ValueError("not a timeline/1 document")
-        try:
-            found = cls(
-                video=Video(**{k: v for k, v in document["video"].items() if k in Video.__dataclass_fields__}),
-                segments=tuple(_segment_from_json(item) for item in document["segments"]),
-                shots=tuple(Shot(span_from_json(item), item["transition"]) for item in document["shots"]),
-                speech_spans=tuple(span_from_json(item) for item in document["speech_spans"]),
-                absences=tuple(Absence(item["what"], item["reason"]) for item in document["absences"]),
-                provenance=Provenance(
-                    **{k: v for k, v in document["provenance"].items() if k in Provenance.__dataclass_fields__}
-                ),
-                suppressed=tuple(
-                    Suppressed(span_from_json(item), item["text"], item["reason"])
-                    for item in document.get("suppressed", [])
-                ),
-            )
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"a damaged timeline/1 document: {error!r}") from error
-        return checked(found)
+        return documents.load(cls, document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +301,8 @@ class Claim:
 class Answer:
     """What was answered, and what it rests on. ``found`` is False where the video does not hold the answer."""
 
+    schema: ClassVar[str] = "answer/1"
+
     question: str
     text: str
     citations: tuple[Citation, ...] = ()
@@ -299,27 +315,7 @@ class Answer:
 
     def to_json(self) -> Json:
         """The document ``answer/1``."""
-        return {
-            "schema": "answer/1",
-            "question": self.question,
-            "text": self.text,
-            "citations": [{"segment_id": c.segment_id, **asdict(c.span)} for c in self.citations],
-            "claims": [
-                {
-                    "text": c.text,
-                    "verdict": c.verdict,
-                    "segment_ids": list(c.segment_ids),
-                    "evidence": c.evidence,
-                    "reason": c.reason,
-                }
-                for c in self.claims
-            ],
-            "unresolved": list(self.unresolved),
-            "found": self.found,
-            "model": self.model,
-            "notices": list(self.notices),
-            "draft": self.draft,
-        }
+        return documents.dump(self)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Answer:
@@ -328,53 +324,7 @@ class Answer:
         Raises:
             ValueError: another schema, a missing field or a field of the wrong kind.
         """
-        if not isinstance(document, Mapping) or document.get("schema") != "answer/1":
-            raise ValueError("not an answer/1 document")
-        try:
-            found = cls(
-                question=document["question"],
-                text=document["text"],
-                citations=tuple(Citation(c["segment_id"], span_from_json(c)) for c in document["citations"]),
-                claims=tuple(
-                    Claim(c["text"], c["verdict"], listed(c["segment_ids"]), c["evidence"], c.get("reason", ""))
-                    for c in document["claims"]
-                ),
-                unresolved=listed(document["unresolved"]),
-                found=document["found"],
-                model=document["model"],
-                notices=listed(document.get("notices", ())),
-                draft=document.get("draft", ""),
-            )
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"a damaged answer/1 document: {error!r}") from error
-        return checked(found)
-
-
-def span_from_json(item: Mapping[str, Any]) -> Span:
-    """The span written in an item as ``start_seconds`` and ``end_seconds``."""
-    return Span(number(item["start_seconds"]), number(item["end_seconds"]))
-
-
-def utterance_to_json(utterance: Utterance) -> Json:
-    """One utterance as it stands in ``timeline/1`` and in the store."""
-    return {
-        **asdict(utterance.span),
-        "text": utterance.text,
-        "language": utterance.language,
-        "no_speech_probability": utterance.no_speech_probability,
-        "words": [{**asdict(word.span), "text": word.text} for word in utterance.words],
-    }
-
-
-def utterance_from_json(item: Mapping[str, Any]) -> Utterance:
-    """The reverse of `utterance_to_json`."""
-    return Utterance(
-        span_from_json(item),
-        item["text"],
-        item.get("language", "en"),
-        item.get("no_speech_probability", 0.0),
-        tuple(Word(span_from_json(word), word["text"]) for word in item.get("words", ())),
-    )
+        return documents.load(cls, document)
 
 
 def clock(seconds: float, decimals: int = 0) -> str:
@@ -384,45 +334,3 @@ def clock(seconds: float, decimals: int = 0) -> str:
     hours, minutes = divmod(int(minutes), 60)
     tail = f"{rest:0{3 + decimals if decimals else 2}.{decimals}f}"
     return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
-
-
-def _segment_json(segment: Segment) -> Json:
-    return {
-        "id": segment.id,
-        **asdict(segment.span),
-        "actions": [asdict(score) for score in segment.actions],
-        "descriptions": [asdict(item) for item in segment.descriptions],
-        "utterances": [utterance_to_json(utterance) for utterance in segment.utterances],
-        "keyframe_seconds": segment.keyframe_seconds,
-        "flags": list(segment.flags),
-        "notes": dict(segment.notes),
-        "frame_seconds": list(segment.frame_seconds),
-    }
-
-
-def _segment_from_json(item: Mapping[str, Any]) -> Segment:
-    return Segment(
-        id=checked(item["id"], int),
-        span=span_from_json(item),
-        actions=tuple(_scores(ActionScore, item["actions"])),
-        descriptions=tuple(_scores(Description, item["descriptions"])),
-        utterances=tuple(utterance_from_json(u) for u in item["utterances"]),
-        keyframe_seconds=item["keyframe_seconds"],
-        flags=listed(item["flags"]),
-        notes=checked(item.get("notes", {}), Json),
-        frame_seconds=listed(item.get("frame_seconds", ())),
-    )
-
-
-def _scores(kind: type[Score], items: Sequence[Mapping[str, Any]]) -> list[Score]:
-    return [kind(item["label"], number(item["score"]), item.get("model", "")) for item in items]
-
-
-def segment_to_json(segment: Segment) -> Json:
-    """One segment as it stands in ``timeline/1`` and in the store."""
-    return _segment_json(segment)
-
-
-def segment_from_json(item: Mapping[str, Any]) -> Segment:
-    """The reverse of `segment_to_json`."""
-    return checked(_segment_from_json(item))

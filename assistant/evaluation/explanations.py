@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.core.clip import Clip
+from assistant.core.documents import Json
 from assistant.core.progress import never
-from assistant.core.timeline import Json, Span
+from assistant.core.timeline import Span
 from assistant.explain.measure import GRID, MOST_MOMENTS, Measured, Passes, measure
 from assistant.explain.perturb import Frames, freeze, moments
 from assistant.media.sampling import clip_spans, sample_times

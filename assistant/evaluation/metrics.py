@@ -13,8 +13,10 @@ from typing import Protocol
 from assistant.chat.extractive import NAME as EXTRACTIVE
 from assistant.chat.verify import MARK, resolve, says_not_found
 from assistant.config import AnswererName
+from assistant.core import documents
+from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck, never
-from assistant.core.timeline import Answer, Json, Segment, Span, Timeline, Work
+from assistant.core.timeline import Answer, Segment, Span, Timeline, Work
 from assistant.errors import Cancelled, InputUnusable
 from assistant.synthetic.truth import Question, Truth, read_truth
 
@@ -394,7 +396,7 @@ def _by(judgements: Sequence[Judgement], key: Callable[[Judgement], str]) -> Jso
 def _wrong(result: Result, judgement: Judgement) -> Json:
     return {
         "video": result.name,
-        **judgement.question.to_json(),
+        **documents.dump(judgement.question),
         "text": judgement.answer.text,
         "found": judgement.answer.found,
         "cited": [asdict(citation.span) for citation in judgement.answer.citations],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from assistant.core.timeline import Answer, EvidenceKind, Json, Segment, Timeline
+from assistant.core.documents import Json
+from assistant.core.timeline import Answer, EvidenceKind, Segment, Timeline
 
 KINDS: tuple[EvidenceKind, ...] = ("speech", "actions", "descriptions")
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from assistant.core.fields import checked, listed
-from assistant.core.timeline import ActionScore, Json, Span, span_from_json
+from assistant.core import documents
+from assistant.core.documents import Json
+from assistant.core.timeline import ActionScore, Span
 
 Rows = tuple[tuple[float, ...], ...]
 
@@ -29,7 +27,7 @@ class Control:
 
     label: str
     score: float
-    own_score: float
+    own_score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,60 +49,30 @@ class Explanation:
     """Why a label was predicted for a segment: measurements, their controls, and a text made from the numbers.
 
     Args:
-        grid: fall of the log-odds where a place is covered, float32 ``[rows, columns]`` over the square that was seen.
-        hint: the cheap variant over the same stretches (encoder tokens dropped before the pooler), or empty.
+        grid: fall of the log-odds where a place is covered, rows from the top over the square that was seen.
     """
+
+    schema: ClassVar[str] = "explanation/1"
 
     segment_id: int
     label: str
     score: float
     rivals: tuple[ActionScore, ...]
     temporal: tuple[Moment, ...]
-    grid: NDArray[np.float32]
+    grid: Rows
     controls: Mapping[str, Control]
     faithfulness: Faithfulness
     agreement: Json
-    sampling_report: Json
     text: str
-    hint: tuple[float, ...] = ()
+    sampling_report: Json = field(default_factory=dict)
     passes: int = 0
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
         """The document ``explanation/1``."""
-        return {
-            "schema": "explanation/1",
-            "segment_id": self.segment_id,
-            "label": self.label,
-            "score": self.score,
-            "rivals": [{"label": rival.label, "score": rival.score} for rival in self.rivals],
-            "temporal": [
-                {
-                    "start_seconds": moment.span.start_seconds,
-                    "end_seconds": moment.span.end_seconds,
-                    "importance": moment.importance,
-                }
-                for moment in self.temporal
-            ],
-            "spatial": {"grid": np.round(self.grid.astype(float), 5).tolist(), "importance of each cell": True},
-            "controls": {
-                name: {"label": control.label, "score": control.score, "own_score": control.own_score}
-                for name, control in self.controls.items()
-            },
-            "faithfulness": {
-                "deletion_auc": self.faithfulness.deletion_auc,
-                "insertion_auc": self.faithfulness.insertion_auc,
-                "random_deletion_auc": self.faithfulness.random_deletion_auc,
-                "random_insertion_auc": self.faithfulness.random_insertion_auc,
-                "better_than_random": self.faithfulness.better_than_random,
-            },
-            "agreement": self.agreement,
-            "sampling_report": self.sampling_report,
-            "temporal_hint": list(self.hint),
-            "passes": self.passes,
-            "notes": list(self.notes),
-            "text": self.text,
-        }
+        document: Json = documents.dump(self)
+        grid = [[round(value, 5) for value in row] for row in document.pop("grid")]
+        return {**document, "spatial": {"grid": grid, "importance of each cell": True}}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Explanation:
@@ -113,32 +81,7 @@ class Explanation:
         Raises:
             ValueError: another schema, a missing field or a field of the wrong kind.
         """
-        if not isinstance(document, Mapping) or document.get("schema") != "explanation/1":
-            raise ValueError("not an explanation/1 document")
-        try:
-            found = cls(
-                segment_id=document["segment_id"],
-                label=document["label"],
-                score=document["score"],
-                rivals=tuple(ActionScore(item["label"], item["score"]) for item in document["rivals"]),
-                temporal=tuple(Moment(span_from_json(item), item["importance"]) for item in document["temporal"]),
-                grid=np.array(checked(_rows(document["spatial"]["grid"]), Rows), np.float32),
-                controls={
-                    name: Control(item["label"], item["score"], item.get("own_score", 0.0))
-                    for name, item in document["controls"].items()
-                },
-                faithfulness=Faithfulness(**document["faithfulness"]),
-                agreement=document["agreement"],
-                sampling_report=document.get("sampling_report", document.get("passport", {})),
-                text=document["text"],
-                hint=listed(document.get("temporal_hint", ())),
-                passes=document.get("passes", 0),
-                notes=listed(document.get("notes", ())),
-            )
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"a damaged explanation/1 document: {error!r}") from error
-        return checked(found)
-
-
-def _rows(grid: Sequence[Sequence[float]]) -> Rows:
-    return tuple(listed(row) for row in listed(grid))
+        spatial = document.get("spatial") if isinstance(document, Mapping) else None
+        if not isinstance(spatial, Mapping):
+            raise ValueError("not a whole explanation/1 document")
+        return documents.load(cls, {**document, "grid": spatial.get("grid")})

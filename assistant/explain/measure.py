@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 
 from assistant.analysis.pipeline import AnalysisContext
 from assistant.core.clip import Clip
+from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck, Progress, Report, never, silent
-from assistant.core.timeline import ActionScore, Json, Segment, Span, Timeline
+from assistant.core.timeline import ActionScore, Segment, Span, Timeline
 from assistant.errors import Cancelled, UnknownSegment, VideoUnreadable
 from assistant.explain import perturb
 from assistant.explain.document import Control, Explanation, Faithfulness, Moment
@@ -74,15 +75,7 @@ class Passes:
             names = waiting[first : first + BATCH]
             measured = self.model.square_logits(np.stack([clips[name] for name in names]))
             self.logits.update(zip(names, measured, strict=True))
-            self.report(sum(not name.startswith("tokens") for name in self.logits))
-
-    def run_tokens(self, crops: perturb.Frames) -> None:
-        """Measure the clip itself, and without each tubelet's tokens in the pooler: one pass of the encoder."""
-        if "clip" in self.logits:
-            return
-        whole, *dropped = self.model.token_logits(crops)
-        self.logits["clip"] = whole
-        self.logits.update({f"tokens{index}": logits for index, logits in enumerate(dropped)})
+            self.report(len(self.logits))
 
     def probability(self, name: str, label: int) -> float:
         return float(_softmax(self.logits[name])[label])
@@ -232,16 +225,6 @@ def _shifted(segment: Segment) -> list[float]:
     return [float(value) for value in np.maximum(moved, 0.0)]
 
 
-def _hint(passes: Passes, label: int) -> tuple[float, ...]:
-    """The cheap variant: fall of the label's log-odds when a tubelet's tokens are dropped before the pooler.
-
-    A hint only: the encoder has mixed all moments before the tokens are dropped.
-    """
-    whole = passes.log_odds("clip", label)
-    names = sorted((name for name in passes.logits if name.startswith("tokens")), key=lambda name: int(name[6:]))
-    return tuple(whole - passes.log_odds(name, label) for name in names)
-
-
 def _document(
     context: AnalysisContext,
     timeline: Timeline,
@@ -266,13 +249,12 @@ def _document(
         score=float(probabilities[label]),
         rivals=tuple(ActionScore(model.labels[i], float(probabilities[i]), model.name) for i in order),
         temporal=moments,
-        grid=measured.grid,
+        grid=tuple(tuple(float(value) for value in row) for row in measured.grid),
         controls=controls,
         faithfulness=measured.faithfulness,
         agreement=agreement,
         sampling_report=_sampling_report(timeline, segment, model.none_below),
         text="",
-        hint=_hint(passes, label),
         passes=PASSES,
         notes=(verdict(measured.faithfulness),),
     )

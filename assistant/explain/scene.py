@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.core.timeline import Json, Segment
+from assistant.core.documents import Json
+from assistant.core.timeline import Segment
 from assistant.errors import UnknownSegment
 from assistant.models.protocols import ImageTextEncoder
 

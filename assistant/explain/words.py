@@ -58,7 +58,7 @@ def _moment(explanation: Explanation) -> str:
 
 
 def _place(explanation: Explanation) -> str:
-    grid = explanation.grid
+    grid = np.array(explanation.grid)
     if grid.size == 0 or float(grid.max()) <= 0:
         return "Holding no place still made the label less likely."
     row, column = np.unravel_index(int(grid.argmax()), grid.shape)

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from assistant.config import ROOT, Settings
-from assistant.core.fields import checked
-from assistant.core.timeline import Json
+from assistant.core import documents
+from assistant.core.documents import Json, checked
 from assistant.jobs.worker.limits import WorkerLimits, limits_of
 from assistant.jobs.worker.target import ENGINE_TARGET
-from assistant.jobs.worker.wire import settings_to_json
 
 logger = logging.getLogger(__name__)
 
@@ -68,12 +67,12 @@ def event_of(line: bytes) -> Json:
     Raises:
         ValueError: no event, or one of another shape.
     """
-    event = checked(json.loads(line), Json)
-    wanted = _EVENTS.get(checked(event.get("event"), str))
+    event = checked(Json, json.loads(line))
+    wanted = _EVENTS.get(checked(str, event.get("event")))
     if wanted is None:
         raise ValueError("a kind that there is not")
     for name, hint in {"id": str, **wanted}.items():
-        checked(event.get(name), hint)
+        checked(hint, event.get(name))
     return event
 
 
@@ -93,7 +92,7 @@ class WorkerProcess:
         self._reader = threading.Thread(target=self._read, name="worker-events", daemon=True)
         self._reader.start()
         limits = spec.limits or limits_of(settings)
-        self.send("open", target=spec.target, settings=settings_to_json(settings), limits=asdict(limits))
+        self.send("open", target=spec.target, settings=documents.dump(settings), limits=asdict(limits))
 
     @property
     def process_id(self) -> int:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from assistant.config import Settings
-from assistant.core.timeline import Json
+from assistant.core.documents import Json
 from assistant.jobs.lane import LOOK_SECONDS, Lane
 from assistant.jobs.lock import FileLock
 from assistant.jobs.process import WorkerSpec

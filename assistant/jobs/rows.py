@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from assistant.core.timeline import Json
+from assistant.core.documents import Json
 from assistant.errors import AssistantError
 from assistant.store import Library
 from assistant.store.text import clean, dump

@@ -7,7 +7,7 @@ import queue
 import time
 from collections.abc import Callable
 
-from assistant.core.timeline import Json
+from assistant.core.documents import Json
 from assistant.jobs.estimate import Estimate
 from assistant.jobs.process import WorkerProcess
 from assistant.jobs.rows import Job, JobRows, State

@@ -155,10 +155,3 @@ class ClipClassifier(ActionRecognizer, Protocol):
     def square_logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits float32 ``[B, labels]`` of clips made of such crops, uint8 ``[B, T, size, size, 3]``."""
         ...
-
-    def token_logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits float32 ``[1 + T/2, labels]`` of one clip uint8 ``[T, size, size, 3]`` from one pass of the encoder.
-
-        The first row has all tokens; the others lack those of one tubelet each, dropped before the pooler.
-        """
-        ...

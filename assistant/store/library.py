@@ -15,7 +15,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from assistant.core.timeline import Json, Segment, Timeline, Video, segment_from_json, segment_to_json
+from assistant.core import documents
+from assistant.core.documents import Json
+from assistant.core.timeline import Segment, Timeline, Video
 from assistant.errors import Cancelled
 from assistant.store import index, stages
 from assistant.store.cards import CARD_NAME, pieces_of
@@ -258,7 +260,7 @@ class Library:
                 connection.execute("DELETE FROM partial_segments WHERE sha256 = ?", (sha256,))
             connection.executemany(
                 "INSERT OR REPLACE INTO partial_segments (sha256, segment_id, document) VALUES (?, ?, ?)",
-                [(sha256, segment.id, dump(segment_to_json(segment))) for segment in segments],
+                [(sha256, segment.id, dump(documents.dump(segment))) for segment in segments],
             )
 
     def partial(self, sha256: str) -> tuple[Segment, ...]:
@@ -266,7 +268,7 @@ class Library:
         rows = self.database.read(
             "SELECT document FROM partial_segments WHERE sha256 = ? ORDER BY segment_id", (sha256,)
         )
-        return tuple(segment_from_json(json.loads(row["document"])) for row in rows)
+        return tuple(documents.load(Segment, json.loads(row["document"])) for row in rows)
 
     def search(self, sha256: str, query: str, limit: int = 20) -> list[tuple[int, float]]:
         """Segments of this video that hold a word of the query, best first, with their bm25 (higher is better)."""

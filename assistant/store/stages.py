@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.core.timeline import Json
+from assistant.core.documents import Json
 from assistant.store.files import remove_damaged, unseal
 from assistant.store.text import dump
 

@@ -16,7 +16,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from assistant.core.timeline import Json
+from assistant.core.documents import Json
 from assistant.errors import LibraryUnusable
 from assistant.synthetic.narration import SAMPLE_RATE_HZ
 from assistant.synthetic.questions import ask_about

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from assistant.core.fields import checked, listed, number
-from assistant.core.timeline import Json, Span, Transition, span_from_json
+from assistant.core import documents
+from assistant.core.documents import Json
+from assistant.core.timeline import Span, Transition
 from assistant.errors import InputUnusable
 
 
@@ -37,7 +38,7 @@ class Event:
     action: str
     description: str
     speech: str | None = None
-    speech_span: Span | None = None
+    speech_span: Span | None = field(default=None, metadata={"prefix": "speech_"})
     background: str = "plain"
     entry: Transition = "cut"
     moment_seconds: float | None = None
@@ -54,36 +55,6 @@ class Event:
     def box_at(self, seconds: float) -> Box | None:
         """The known box nearest to this time, or None where none is known."""
         return min(self.boxes, key=lambda box: abs(box.seconds - seconds), default=None)
-
-    def to_json(self) -> Json:
-        speech = self.speech_span
-        return {
-            **asdict(self.span),
-            "action": self.action,
-            "description": self.description,
-            "speech": self.speech,
-            "speech_start_seconds": speech.start_seconds if speech else None,
-            "speech_end_seconds": speech.end_seconds if speech else None,
-            "background": self.background,
-            "entry": self.entry,
-            "moment_seconds": self.moment_seconds,
-            "boxes": [asdict(box) for box in self.boxes],
-        }
-
-    @classmethod
-    def from_json(cls, item: Mapping[str, Any]) -> Event:
-        speech_start, speech_end = item.get("speech_start_seconds"), item.get("speech_end_seconds")
-        return cls(
-            span=span_from_json(item),
-            action=item["action"],
-            description=item["description"],
-            speech=item["speech"],
-            speech_span=Span(speech_start, speech_end) if speech_start is not None and speech_end is not None else None,
-            background=item.get("background", "plain"),
-            entry=item.get("entry", "cut"),
-            moment_seconds=item.get("moment_seconds"),
-            boxes=tuple(Box(**box) for box in item.get("boxes", ())),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +73,6 @@ class Question:
     answerable: bool = True
     trap: str = ""
 
-    def to_json(self) -> Json:
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, item: Mapping[str, Any]) -> Question:
-        return cls(
-            question=item["question"],
-            kind=item["kind"],
-            answer_contains=listed(item["answer_contains"]),
-            answer_excludes=listed(item["answer_excludes"]),
-            event_indices=listed(item["event_indices"]),
-            answerable=item["answerable"],
-            trap=item.get("trap", ""),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Fade:
@@ -130,31 +86,21 @@ class Fade:
 class Truth:
     """All that is known of one generated video; times are video time."""
 
+    schema: ClassVar[str] = "truth/1"
+
     seed: int
     duration_seconds: float
-    width: int
-    height: int
-    frame_rate: float
     cuts_seconds: tuple[float, ...]
-    fades: tuple[Fade, ...]
     events: tuple[Event, ...]
+    fades: tuple[Fade, ...] = ()
+    width: int = 0
+    height: int = 0
+    frame_rate: float = 0.0
     questions: tuple[Question, ...] = ()
 
     def to_json(self) -> Json:
         """The document ``truth/1``."""
-        return {
-            "schema": "truth/1",
-            "seed": self.seed,
-            "duration_seconds": self.duration_seconds,
-            "width": self.width,
-            "height": self.height,
-            "frame_rate": self.frame_rate,
-            "cuts_seconds": list(self.cuts_seconds),
-            "fades_seconds": [fade.span.middle_seconds for fade in self.fades],
-            "fades": [{**asdict(fade.span), "kind": fade.kind} for fade in self.fades],
-            "events": [event.to_json() for event in self.events],
-            "questions": [question.to_json() for question in self.questions],
-        }
+        return {**documents.dump(self), "fades_seconds": [fade.span.middle_seconds for fade in self.fades]}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Truth:
@@ -163,23 +109,7 @@ class Truth:
         Raises:
             ValueError: another schema, a missing field or a field of the wrong kind.
         """
-        if not isinstance(document, Mapping) or document.get("schema") != "truth/1":
-            raise ValueError("not a truth/1 document")
-        try:
-            found = cls(
-                seed=document["seed"],
-                duration_seconds=number(document["duration_seconds"]),
-                width=document.get("width", 0),
-                height=document.get("height", 0),
-                frame_rate=number(document.get("frame_rate", 0.0)),
-                cuts_seconds=listed(document["cuts_seconds"]),
-                fades=tuple(Fade(span_from_json(item), item["kind"]) for item in document.get("fades", ())),
-                events=tuple(Event.from_json(item) for item in document["events"]),
-                questions=tuple(Question.from_json(item) for item in document["questions"]),
-            )
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"a damaged truth/1 document: {error!r}") from error
-        return checked(found)
+        return documents.load(cls, document)
 
 
 def read_truth(path: Path) -> Truth:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from assistant import config
 from assistant.config import Settings
+from assistant.core import documents
 from assistant.errors import AssistantError
-from assistant.jobs.worker.wire import merged, settings_from_json, settings_to_json
 from assistant.store import Library
 
 if TYPE_CHECKING:
@@ -57,8 +57,9 @@ def change(here: Services, overrides: Mapping[str, Any]) -> None:
     The library stays open and the same: answers that are being written go on and are kept.
     """
     library = here.assistant.library
-    kept = merged(library.preference(PREFERENCE, {}), overrides)
-    settings_from_json(merged(settings_to_json(here.settings), kept))  # a slip shows here, before anything is kept
+    kept = documents.merged(library.preference(PREFERENCE, {}), overrides)
+    # A slip shows here, before anything is kept.
+    documents.load(Settings, documents.merged(documents.dump(here.settings), kept))
     library.set_preference(PREFERENCE, kept)
     with _lock:
         here.jobs.close()
@@ -93,10 +94,10 @@ def _build(token: str, library: Library | None = None, chosen_now: Mapping[str, 
     kept = dict(stored) if isinstance(stored, Mapping) else {}
     if os.environ.get("ASSISTANT_PACK"):
         kept.pop("pack", None)  # named on the command line: that holds until another is chosen in the page
-    kept = merged(kept, chosen_now or {})
+    kept = documents.merged(kept, chosen_now or {})
     try:
-        settings = settings_from_json(merged(settings_to_json(given), kept))
+        settings = documents.load(Settings, documents.merged(documents.dump(given), kept))
     except ValueError as error:
         logger.warning("the settings that were kept cannot be read, and are left aside: %s", error)
-        settings = settings_from_json(merged(settings_to_json(given), chosen_now or {}))
+        settings = documents.load(Settings, documents.merged(documents.dump(given), chosen_now or {}))
     return Services(settings, Assistant(settings, library), JobQueue(settings, library=library), token)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from assistant.core.timeline import Json
+from assistant.core.documents import Json
 from assistant.jobs import Job
 from assistant.store import Entry
 from assistant.ui.services import Services

@@ -119,7 +119,7 @@ def test_a_time_beyond_the_end_is_beyond_the_end(truths):
 def test_a_thing_that_does_two_things_is_not_asked_what_it_does():
     events = (event(0, "rotating", "red bar"), event(4, "moving left", "blue star"), event(8, "shaking", "red bar"))
     for seed in range(20):
-        questions = ask_about(Truth(seed, 12.0, 320, 180, 25.0, (4.0, 8.0), (), events))
+        questions = ask_about(Truth(seed, 12.0, (4.0, 8.0), events, (), 320, 180, 25.0))
         asked = [question for question in questions if question.kind == "do"]
         assert all("red bar" not in question.question for question in asked)
 
@@ -128,7 +128,7 @@ def test_what_could_be_argued_about_is_not_counted():
     # A circling thing moves left half of the time, so nobody is asked how often something moves left.
     events = (event(0, "circling", "red bar"), event(4, "moving left", "blue star"))
     for seed in range(20):
-        questions = ask_about(Truth(seed, 8.0, 320, 180, 25.0, (4.0,), (), events))
+        questions = ask_about(Truth(seed, 8.0, (4.0,), events, (), 320, 180, 25.0))
         assert not [q for q in questions if q.kind == "count" and "left" in q.question]
 
 

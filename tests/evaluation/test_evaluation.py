@@ -209,7 +209,7 @@ def test_a_citation_that_only_grazes_an_event_does_not_point_at_it():
 
 
 def test_an_answer_is_right_when_it_has_every_word_it_must_and_none_it_must_not():
-    truth = Truth(1, 8.0, 320, 180, 25.0, (4.0,), (), (_event(0, "rotating"), _event(4, "moving left")))
+    truth = Truth(1, 8.0, (4.0,), (_event(0, "rotating"), _event(4, "moving left")), (), 320, 180, 25.0)
     question = Question("What happens first?", "first", ("rotat",), ("moving left",), (0,))
 
     def judged(text: str, span: Span):

@@ -24,9 +24,6 @@ class LeftBrightens:
         change = (left[:, -4:].mean(axis=1) - left[:, :4].mean(axis=1)) / 8
         return np.stack([change, np.full_like(change, 1.5)], axis=1).astype(np.float32)
 
-    def token_logits(self, crops):
-        return np.repeat(self.square_logits(crops[None]), 1 + len(crops) // 2, axis=0)
-
 
 class Nothing(LeftBrightens):
     """The same answer whatever it is shown."""
@@ -81,7 +78,7 @@ def test_controls_change_a_label_that_rests_on_time_and_leave_a_still_clip_alone
 
 def test_an_explanation_costs_the_passes_that_it_promises():
     _, passes = measured(LeftBrightens(), appearing_at(8))
-    assert sum(not name.startswith("tokens") for name in passes.logits) == PASSES
+    assert len(passes.logits) == PASSES
 
 
 def test_a_stopped_explanation_goes_on_from_what_was_measured():
@@ -100,8 +97,7 @@ def test_a_stopped_explanation_goes_on_from_what_was_measured():
     second = Passes(Counting(), never, lambda done: None, dict(first.logits))
     measure(second, appearing_at(8), appearing_at(8), 0)
     assert kept > 0
-    # token_logits runs square_logits once, in the first run only.
-    assert sum(calls) - before == PASSES - sum(not name.startswith("tokens") for name in first.logits)
+    assert sum(calls) - before == PASSES - len(first.logits)
 
 
 def test_a_covered_place_stands_still_at_its_mean_and_the_rest_stays():
@@ -161,11 +157,10 @@ def test_the_text_holds_only_measured_numbers_and_survives_json(timeline):
         passes.probability("clip", 0),
         (ActionScore("still", 0.1),),
         tuple(Moment(Span(i, i + 1), float(v)) for i, v in enumerate(result.temporal)),
-        result.grid,
+        tuple(map(tuple, result.grid.tolist())),
         {name: passes.top(name, 0) for name in ("reversed", "frozen", "shuffled")},
         result.faithfulness,
         {"descriptions": {"label": "red circle", "score": 0.8}, "speech": None, "conflict": None},
-        {},
         "",
         notes=(verdict(result.faithfulness),),
     )

@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT
 
 from assistant.config import ComputeSettings, Settings, SpeechSettings
+from assistant.core import documents
 from assistant.core.timeline import Segment, Span, Video
 from assistant.jobs import JobQueue, Patience, QueueFull, WorkerSpec
 from assistant.jobs.estimate import Estimate
@@ -25,7 +26,6 @@ from assistant.jobs.watchdog import Watchdog
 from assistant.jobs.worker.limits import WorkerLimits
 from assistant.jobs.worker.stack_sampler import sample_stacks
 from assistant.jobs.worker.target import PartialSaver
-from assistant.jobs.worker.wire import merged, settings_from_json, settings_to_json
 from assistant.store import Library
 from assistant.store.files import is_alive
 
@@ -554,9 +554,11 @@ def test_whereabouts_tell_a_waiting_thread_and_move_with_it():
 
 def test_settings_reach_the_worker_as_they_are_and_a_job_may_change_a_part():
     settings = Settings(Path("/home/x"), speech=SpeechSettings("de"), compute=ComputeSettings(threads=3))
-    sent = json.loads(json.dumps(settings_to_json(settings)))
-    assert settings_from_json(sent) == settings
-    changed = settings_from_json(merged(sent, {"speech": {"language": "fr"}, "descriptions": {"label_lists": ["a"]}}))
+    sent = json.loads(json.dumps(documents.dump(settings)))
+    assert documents.load(Settings, sent) == settings
+    changed = documents.load(
+        Settings, documents.merged(sent, {"speech": {"language": "fr"}, "descriptions": {"label_lists": ["a"]}})
+    )
     assert changed.speech.language == "fr"
     assert changed.descriptions.label_lists == ("a",)
     assert changed.compute == settings.compute

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from assistant.core.timeline import Json
+from assistant.core.documents import Json
 from assistant.errors import InputUnusable
 
 # A ratio within one run moves by a few percent on a machine with other work; a real loss of speed is larger.

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from assistant.config import ROOT
+from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck, never
-from assistant.core.timeline import Json
 from assistant.errors import Cancelled, InputUnusable, ModelFailed
 from assistant.evaluation.speed.side import machine
 from assistant.evaluation.speed.weights import Weights, folder_of

@@ -19,8 +19,8 @@ from typing import Any
 from assistant import config
 from assistant.analysis import pipeline
 from assistant.analysis.visual import Windows
+from assistant.core.documents import Json
 from assistant.core.progress import Progress
-from assistant.core.timeline import Json
 from assistant.engine import Assistant
 from assistant.evaluation.speed.forwards import ForwardClock
 from assistant.media.video import probe, read

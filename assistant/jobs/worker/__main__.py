@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable
 
 from assistant.config import Settings
+from assistant.core import documents
 from assistant.jobs.worker.limits import WorkerLimits, apply_limits, stand_back
 from assistant.jobs.worker.loop import Channel, Worker
 from assistant.jobs.worker.target import Target
-from assistant.jobs.worker.wire import settings_from_json
 
 
 def _load(name: str) -> Callable[[Settings], Target]:
@@ -35,7 +35,7 @@ def main() -> None:
     limits = WorkerLimits(**first["limits"])
     apply_limits(limits)
     stand_back()
-    settings = settings_from_json(first["settings"])
+    settings = documents.load(Settings, first["settings"])
     Worker(channel, lambda: _load(first["target"])(settings), limits).serve(commands)
 
 

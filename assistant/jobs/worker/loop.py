@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from assistant.core.documents import Json
 from assistant.core.progress import Progress
-from assistant.core.timeline import Json
 from assistant.errors import AssistantError, Cancelled, InputUnusable
 from assistant.jobs.worker.limits import WorkerLimits, resident_bytes
 from assistant.jobs.worker.stack_sampler import sample_stacks

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from assistant.config import Settings
+from assistant.core import documents
+from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck, Progress, Report
-from assistant.core.timeline import Json, Segment
+from assistant.core.timeline import Segment
 from assistant.errors import Cancelled
-from assistant.jobs.worker.wire import merged, settings_from_json, settings_to_json
 
 if TYPE_CHECKING:
     from assistant.engine import Assistant
@@ -69,7 +70,7 @@ class EngineTarget:
         if self._engine is None or overrides != self._overrides:
             if self._engine is not None:
                 self._engine.library.close()
-            settings = settings_from_json(merged(settings_to_json(self._settings), overrides))
+            settings = documents.load(Settings, documents.merged(documents.dump(self._settings), overrides))
             self._engine, self._overrides = Assistant(settings), overrides
         return self._engine
 

@@ -218,20 +218,6 @@ class VJepa2Recognizer:
         """Logits float32 ``[B, labels]`` of clips made of such crops, uint8 ``[B, T, size, size, 3]``."""
         return self.logits(self._normalized(crops))
 
-    def token_logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits float32 ``[1 + T/2, labels]`` of one clip of crops from one pass of the encoder.
-
-        The first row has all tokens; the others lack those of one tubelet each, dropped before the pooler.
-        """
-        import torch
-
-        tubelets = self.grid[0]
-        keep = np.ones((1 + tubelets, *self.grid), bool)
-        keep[np.arange(1, 1 + tubelets), np.arange(tubelets)] = False
-        with self._guarded(), torch.inference_mode():
-            tokens = self._tokens(self._normalized(crops[None]))[0].unflatten(0, self.grid)
-        return self.classify_tokens(tokens, keep)
-
     def _normalized(self, crops: NDArray[np.uint8]) -> torch.Tensor:
         import torch
 

@@ -135,7 +135,7 @@ def _truth(rng: random.Random, count: int) -> Truth:
         speech = _sentence(rng, action, thing, odd) if rng.random() < spoken else None
         heard = Span(span.start_seconds + 0.4, min(span.end_seconds - 0.3, span.start_seconds + 2.4))
         events.append(Event(span, action, thing, speech, heard if speech else None))
-    return Truth(0, seconds, 320, 240, 25.0, tuple(event.span.start_seconds for event in events[1:]), (), tuple(events))
+    return Truth(0, seconds, tuple(event.span.start_seconds for event in events[1:]), tuple(events), (), 320, 240, 25.0)
 
 
 def _sentence(rng: random.Random, action: str, thing: str, odd: float) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from conftest import ROOT
 from hypothesis import HealthCheck, example, given, settings
@@ -17,12 +16,12 @@ from hypothesis import strategies as st
 from assistant.chat.summarize import Summary, summarize
 from assistant.chat.verify import check, marks, resolve, says_not_found, statements, tidy_marks
 from assistant.config import ChatSettings, Settings
+from assistant.core.documents import dump, load
 from assistant.core.prompts import fill
 from assistant.core.timeline import ActionScore, Answer, Citation, Claim, Span, Timeline
 from assistant.errors import PromptInvalid
 from assistant.explain.document import Control, Explanation, Faithfulness, Moment
 from assistant.jobs.process import event_of
-from assistant.jobs.worker.wire import settings_from_json, settings_to_json
 from assistant.synthetic.truth import Truth
 
 QUICK = settings(
@@ -48,13 +47,12 @@ EXPLANATION = Explanation(
     0.9,
     (ActionScore("shaking", 0.1),),
     (Moment(Span(0, 1), 0.5),),
-    np.ones((2, 2), np.float32),
+    ((1.0, 1.0), (1.0, 1.0)),
     {"reversed": Control("shaking", 0.4, 0.2)},
     Faithfulness(0.2, 0.8, 0.5, 0.5, True),
     {"speech": None},
-    {"passes": 3},
     "text",
-    (0.1,),
+    {"passes": 3},
     3,
     ("note",),
 )
@@ -187,11 +185,11 @@ def test_text_is_text_and_a_number_is_a_number_in_every_field(documents, kind):
 def test_what_is_wrong_with_a_document_is_named_with_its_place(timeline):
     document = timeline.to_json()
     document["segments"][1]["utterances"][0]["text"] = 7
-    with pytest.raises(ValueError, match=r"^segments\[1\]\.utterances\[0\]\.text must be text, not int$"):
+    with pytest.raises(ValueError, match=r"Expected `str`, got `int` - at `\$\.segments\[1\]\.utterances\[0\]\.text`$"):
         Timeline.from_json(document)
 
 
-WHOLE_SETTINGS = settings_to_json(Settings(Path("/home/x"), chat=ChatSettings(language_model="m")))
+WHOLE_SETTINGS = dump(Settings(Path("/home/x"), chat=ChatSettings(language_model="m")))
 
 
 @given(changes=st.lists(st.tuples(st.integers(0, 10**6), ANYTHING), min_size=1, max_size=3))
@@ -203,7 +201,7 @@ def test_settings_with_anything_anywhere_are_read_or_are_a_value_error(changes):
         container, key = inside[place % len(inside)]
         container[key] = copy.deepcopy(value)
     try:
-        found = settings_from_json(document)
+        found = load(Settings, document)
     except ValueError:
         return
     assert isinstance(found.pack, str)
