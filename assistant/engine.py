@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis import pipeline
-from assistant.analysis.pipeline import AnalysisContext
+from assistant.analysis.context import AnalysisContext
 from assistant.chat import answer as chat
 from assistant.chat import summarize as summaries
 from assistant.chat.retrieval import Similarity
@@ -61,9 +61,19 @@ class Assistant:
         return Models(self.pack, self.settings)
 
     def analyze(
-        self, path: Path, *, name: str | None = None, progress: Report = silent, cancelled: CancelCheck = never
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        progress: Report = silent,
+        cancelled: CancelCheck = never,
+        only: Collection[str] = (),
     ) -> Timeline:
         """The timeline of a file, analysed where the library does not hold it yet.
+
+        Args:
+            name: what the person calls it.
+            only: the kinds of witness that are wanted (actions, scene, speech ...); all where empty.
 
         Raises:
             InputUnusable: the file cannot be used; the message says why and what to do.
@@ -72,10 +82,11 @@ class Assistant:
         """
         path = path.absolute()
         probed = self._probe(path, name or path.name)
-        context = AnalysisContext(self.settings, self.models, self.library)
         with self._analyzing:
-            timeline = pipeline.analyze(context, path, probed, progress, cancelled)
-        return timeline
+            return pipeline.analyze(self._context(), path, probed, progress, cancelled, only)
+
+    def _context(self) -> AnalysisContext:
+        return AnalysisContext(self.settings, self.models, self.library)
 
     def _probe(self, path: Path, name: str) -> video.Video:
         known = self._known(path)
@@ -139,7 +150,7 @@ class Assistant:
 
     def _similarity(self, timeline: Timeline) -> Similarity | None:
         """CLIP's similarity of a text to each segment, float32 ``[segments]``, where the encoder is at hand."""
-        vectors = pipeline.look_vectors(AnalysisContext(self.settings, self.models, self.library), timeline)
+        vectors = pipeline.frame_vectors(self._context(), timeline)
         if vectors is None:
             return None
         known = vectors
@@ -186,8 +197,7 @@ class Assistant:
             return stored
         timeline = self._required(sha256)
         segment = _segment(timeline, segment_id)
-        context = AnalysisContext(self.settings, self.models, self.library)
-        explanation = explain.explain(context, timeline, segment, label, progress, cancelled)
+        explanation = explain.explain(self._context(), timeline, segment, label, progress, cancelled)
         self.library.save_document(sha256, WHY, _why_key(segment, label), explanation.to_json())
         return explanation
 
@@ -213,7 +223,7 @@ class Assistant:
 
         timeline = self._required(sha256)
         segment = _segment(timeline, segment_id)
-        vectors = pipeline.look_vectors(AnalysisContext(self.settings, self.models, self.library), timeline)
+        vectors = pipeline.frame_vectors(self._context(), timeline)
         if vectors is None:
             raise UnknownSegment(f"segment {segment_id} has no description to explain", "choose one with a picture")
         return explain.explain_scene(segment, vectors[segment_id - 1], self.models.image_text_encoder())

@@ -15,7 +15,7 @@ WORD = re.compile(r"[\w']+")
 
 
 @dataclass(frozen=True)
-class Seen:
+class Evidence:
     """What the two visual models said of one segment.
 
     Args:
@@ -61,20 +61,20 @@ def pool_frames(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return pooled
 
 
-def fuse(seen: Sequence[Seen], utterances: Sequence[Utterance], vocabulary: Vocabulary) -> tuple[Segment, ...]:
+def fuse(evidence: Sequence[Evidence], utterances: Sequence[Utterance], vocabulary: Vocabulary) -> tuple[Segment, ...]:
     """The segments of a timeline, with ids from 1; each utterance goes to the segment that holds most of it."""
-    said = assign(utterances, [item.span for item in seen])
-    return tuple(segment_of(index + 1, item, said.get(index, ()), vocabulary) for index, item in enumerate(seen))
+    said = assign(utterances, [item.span for item in evidence])
+    return tuple(segment_of(index + 1, item, said.get(index, ()), vocabulary) for index, item in enumerate(evidence))
 
 
-def segment_of(segment_id: int, seen: Seen, utterances: Sequence[Utterance], vocabulary: Vocabulary) -> Segment:
+def segment_of(segment_id: int, evidence: Evidence, utterances: Sequence[Utterance], vocabulary: Vocabulary) -> Segment:
     """One segment with its best labels and its flags, each flag with the sentence that explains it."""
     actions = _best(
-        ActionScore, seen.action_scores, vocabulary.actions, vocabulary.kept_actions, vocabulary.action_model
+        ActionScore, evidence.action_scores, vocabulary.actions, vocabulary.kept_actions, vocabulary.action_model
     )
     descriptions = _best(
         Description,
-        seen.description_scores,
+        evidence.description_scores,
         vocabulary.descriptions,
         vocabulary.kept_descriptions,
         vocabulary.description_model,
@@ -85,22 +85,24 @@ def segment_of(segment_id: int, seen: Seen, utterances: Sequence[Utterance], voc
             f"none of the {len(vocabulary.actions)} actions fits well: best {actions[0].score:.2f},"
             f" needed {vocabulary.none_below:.2f}"
         )
-    if seen.out_of_protocol:
-        notes["out_of_protocol"] = seen.out_of_protocol
+    if evidence.out_of_protocol:
+        notes["out_of_protocol"] = evidence.out_of_protocol
     if disagreement := _disagreement(actions, descriptions, utterances, vocabulary):
         notes["models_disagree"] = disagreement
-    if seen.same_as is not None:
-        notes["shared_result"] = f"shows the same as segment {seen.same_as + 1}, and takes over what was found there"
+    if evidence.same_as is not None:
+        notes["shared_result"] = (
+            f"shows the same as segment {evidence.same_as + 1}, and takes over what was found there"
+        )
     return Segment(
         id=segment_id,
-        span=seen.span,
+        span=evidence.span,
         actions=actions,
         descriptions=descriptions,
         utterances=tuple(utterances),
-        keyframe_seconds=seen.keyframe_seconds,
+        keyframe_seconds=evidence.keyframe_seconds,
         flags=tuple(notes),
         notes=notes,
-        frame_seconds=seen.frame_seconds,
+        frame_seconds=evidence.frame_seconds,
     )
 
 

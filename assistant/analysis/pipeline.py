@@ -1,62 +1,64 @@
-"""A video becomes a timeline: one pass over the file, every stage stored as it ends, nothing done twice.
+"""A video becomes a timeline: one pass over the file, every witness's result stored as it ends, nothing done twice.
 
-Stages and what each is keyed by, beside the hash of the video's content:
+    windows   shots, and the windows that they are cut into: how the recogniser wants to be fed, the decoder
+    actions   action scores: the recogniser (`analyzers.actions`)
+    scene     vectors of the sampled frames: the image-text encoder (`analyzers.scene`)
+    speech    voice and words: the transcriber (`analyzers.speech`)
+    labels    vectors of a label list: the image-text encoder, labels, templates; no video
 
-    sights   windows, action scores, CLIP vectors of the looked-at frames: both visual models and how they were fed
-    speech   voiced spans, words: transcriber, language
-    labels   CLIP vectors of a label list: image_text_encoder, labels, templates (no video)
-
-The timeline is fused from these; editing a label list therefore decodes nothing and runs only the text encoder.
+Each lies under a key of its own beside the hash of the video's content. The timeline is fused from them: editing a
+label list decodes nothing and runs only the text encoder, and another image-text encoder leaves the actions alone.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.analysis import fusion
-from assistant.analysis.speech import SpeechResult, listen
-from assistant.analysis.visual import Sight, Watchers, WindowPlan, Windows, watch
-from assistant.analysis.visual_stage import Growing, Sights, load_sights, look_vectors_of, save_sights, sound_only
-from assistant.config import Settings
-from assistant.core.clip import ClipSpec
-from assistant.core.documents import Json
+from assistant.analysis import analyzers, assembly, stages
+from assistant.analysis.analyzer import Analyzer, Finding, WindowAnalyzer
+from assistant.analysis.analyzers.scene import SceneAnalyzer
+from assistant.analysis.context import AnalysisContext
+from assistant.analysis.scheduler import ObservedWindow, Witness, observe_windows
+from assistant.analysis.stages import ResultStage, Visual, WindowRecord
+from assistant.analysis.windows import WindowPlan, Windows, window_plan
 from assistant.core.progress import CancelCheck, Progress, Report, never, silent
-from assistant.core.timeline import Absence, Provenance, Timeline, Video, Work
+from assistant.core.timeline import Absence, Shot, Span, Timeline, Video
 from assistant.errors import Cancelled, ModelFailed
 from assistant.media.audio import AudioBuffer
-from assistant.media.video import read
-from assistant.models.registry import Models
-from assistant.store import Library, stage_key
+from assistant.media.video import Picture, read
+from assistant.store import stage_key
 
 logger = logging.getLogger(__name__)
 
 # Bumped when the same file would give other windows, frames or voice than before.
 DECODER_VERSION = "1"
-SIGHTS_VERSION = "2"  # to be raised with every change of what the visual models are shown or compute of it
 MOST_WINDOWS = 8  # that go to the models at once
 LEAST_FRAME_SIZE = 240  # pixels of the shorter edge, so that keyframes can be read by people
-
-
-@dataclass(frozen=True)
-class AnalysisContext:
-    """What an analysis works with; one per engine."""
-
-    settings: Settings
-    models: Models
-    library: Library
+SOUND_ONLY_WINDOW_SECONDS = 10.0
+NOT_ASKED_FOR = "it was not asked for"
 
 
 def analyze(
-    context: AnalysisContext, path: Path, video: Video, report: Report = silent, cancelled: CancelCheck = never
+    context: AnalysisContext,
+    path: Path,
+    video: Video,
+    report: Report = silent,
+    cancelled: CancelCheck = never,
+    only: Collection[str] = (),
 ) -> Timeline:
     """The timeline of a probed video; stages that are already in the library are not run again.
+
+    Args:
+        only: the kinds of witness that are wanted; all where empty.
 
     Raises:
         VideoUnreadable: nothing in the file decodes.
@@ -64,26 +66,14 @@ def analyze(
         Cancelled: stopped; what was finished is stored.
     """
     started = time.monotonic()
-    keys = _keys(context, video)
-    sights = load_sights(context.library, keys.sights)
-    heard = _load_heard(context.library, keys.speech) if video.has_audio else SpeechResult(absence="no audio track")
-    audio_buffer = AudioBuffer(video) if heard is None else None
+    run = _Run(context, path, video, report, cancelled, frozenset(only))
     try:
-        if video.has_picture and sights is None:
-            sights = _look(context, path, video, keys.sights, audio_buffer, report, cancelled)
-            save_sights(context.library, keys.sights, sights)
-        elif audio_buffer is not None:
-            _run_through(path, video, audio_buffer, report, cancelled)
-        if audio_buffer is not None:
-            heard = _hear(context, video, audio_buffer, report, cancelled)
-            if not heard.absence.startswith("failed"):
-                context.library.save_stage(keys.speech, heard.to_json())
+        visual = run.visual()
+        findings = run.witnesses()
     finally:
-        if audio_buffer is not None:
-            audio_buffer.close()
-    assert heard is not None
+        run.close()
     report(Progress("fusion", video.duration_seconds, video.duration_seconds))
-    timeline = _fuse(context, video, sights or sound_only(video), heard)
+    timeline = assembly.timeline_of(context, video, visual, findings)
     context.library.save_timeline(video.sha256, timeline)
     logger.info(
         "analyzed video=%s segments=%d seconds=%.1f saving=%s",
@@ -95,246 +85,235 @@ def analyze(
     return timeline
 
 
-def plan_of(settings: Settings, spec: ClipSpec) -> WindowPlan:
-    """How windows are cut and sampled for a recogniser that wants to be fed as ``spec`` says."""
-    return WindowPlan(
-        spec=spec,
-        clips=settings.actions.clips,
-        looks=settings.descriptions.frames_per_segment,
-        min_shot_seconds=settings.segments.min_shot_seconds,
-        window_seconds=settings.segments.window_seconds or spec.seconds,
-        save_work=settings.compute.save_work,
-    )
+def made(table: Sequence[str], context: AnalysisContext) -> list[Any]:
+    """The witnesses of a table, each ``module:Class``, made with the context."""
+    found = []
+    for line in table:
+        module, _, name = line.partition(":")
+        found.append(getattr(importlib.import_module(module), name)(context))
+    return found
 
 
-def work_of(sights: Sights, settings: Settings) -> Work:
-    """How often the visual models were asked for these windows, and how often they would have been without saving."""
-    own = [sight for sight in sights.sights if sight.same_as is None]
-    seen = [sight for sight in sights.sights if sight.look_embeddings is not None]
-    return Work(
-        windows=len(sights.sights),
-        shared=len(sights.sights) - len(own),
-        clips=sum(sight.clips for sight in own),
-        clips_without=sum(sight.clips for sight in sights.sights),
-        looks=sum(len(sight.look_embeddings) for sight in own if sight.look_embeddings is not None),
-        looks_without=len(seen) * settings.descriptions.frames_per_segment,
-        tokens=sum(sight.tokens for sight in own),
-        tokens_without=sum(sight.tokens_without for sight in sights.sights),
-    )
+@dataclass
+class _Run:
+    """One analysis on its way: what is stored already, and the sound that the pass over the pictures brings along."""
 
+    context: AnalysisContext
+    path: Path
+    video: Video
+    report: Report
+    cancelled: CancelCheck
+    only: frozenset[str]
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    sights: str
-    speech: str
+    def __post_init__(self) -> None:
+        self._plan = window_plan(self.context.settings, self.context.models.clip_spec())
+        self._of_windows: list[WindowAnalyzer] = [
+            one for one in made(analyzers.WINDOW_ANALYZERS, self.context) if self._wanted(one.kind)
+        ]
+        self._others: list[Analyzer] = made(analyzers.ANALYZERS, self.context)
+        self._stored = {one.kind: stages.load_findings(self.context.library, self._key(one)) for one in self._others}
+        self._audio: AudioBuffer | None = None
+        self._decoded = False
+        if self.video.has_audio and any(one.needs.sound and self._to_run(one) for one in self._others):
+            self._audio = AudioBuffer(self.video)
 
+    def close(self) -> None:
+        if self._audio is not None:
+            self._audio.close()
 
-def _keys(context: AnalysisContext, video: Video) -> _Keys:
-    models, settings = context.models, context.settings
-    plan = plan_of(settings, models.clip_spec())
-    fed: Json = {
-        "decoder": DECODER_VERSION,
-        "plan": asdict(plan),
-        "views": settings.actions.views,
-        "image_text_encoder": list(models.identity("descriptions")),
-        "version": SIGHTS_VERSION,
-    }
-    spoken: Json = {"decoder": DECODER_VERSION, "language": settings.speech.language}
-    action_model, action_revision = models.identity("actions")
-    speech_model, speech_revision = models.identity("speech")
-    key = stage_key
-    return _Keys(
-        key(video.sha256, "sights", action_model, action_revision, fed),
-        key(video.sha256, "speech", speech_model, speech_revision, spoken),
-    )
+    def _wanted(self, kind: str) -> bool:
+        return not self.only or kind in self.only
 
+    def _to_run(self, one: Analyzer) -> bool:
+        return self._wanted(one.kind) and self._stored[one.kind] is None
 
-def _look(
-    context: AnalysisContext,
-    path: Path,
-    video: Video,
-    key: str,
-    audio_buffer: AudioBuffer | None,
-    report: Report,
-    cancelled: CancelCheck,
-) -> Sights:
-    """The one pass over the file: pictures to both visual models, sound to the audio_buffer.
+    def _key(self, one: Analyzer) -> str:
+        return stage_key(self.video.sha256, one.kind, "", "", {"decoder": DECODER_VERSION, **one.key()})
 
-    What is done so far is stored now and then under the stage's key: with large models an hour may lie in it.
-    """
-    models, settings, total = context.models, context.settings, video.duration_seconds
-    report(Progress("decode", 0.0, total, "loading the models"))
-    recognizer, image_text_encoder = models.recognizer(), models.image_text_encoder()
-    plan = plan_of(settings, recognizer.spec)
-    vocabulary, matrix = _vocabulary(context, recognizer.labels, recognizer.none_below), label_matrix(context)
-    windows = Windows(plan, total)
-    frame_size = frame_size_of(models)
-    stream = read(
-        path,
-        video,
-        frame_size=frame_size,
-        frame_rate=plan.frame_rate,
-        sound=audio_buffer,
-        cancelled=cancelled,
-    )
+    # --- the pass over the pictures ---------------------------------------------------------------------------------
 
-    def keep(name: str, data: bytes) -> None:
-        context.library.save_picture(video.sha256, name, data)
+    def visual(self) -> Visual:
+        """Shots, windows, and what the witnesses of windows found in them."""
+        if not self.video.has_picture:
+            return sound_only(self.video)
+        library = self.context.library
+        key = windows_key(self.video, self._plan)
+        stored = {
+            one.kind: stages.load_results(library, results_key(self.video, one, self._plan)) for one in self._of_windows
+        }
+        cut = stages.load_windows(library, key)
+        if cut is None or any(found is None for found in stored.values()):
+            cut, stored = self._observe(key, stored)
+        results = {kind: found[1] for kind, found in stored.items() if found is not None}
+        about = {kind: found[0] for kind, found in stored.items() if found is not None}
+        return Visual(*cut, results, about)
 
-    growing = Growing(context.library, key, recognizer.labels, recognizer.none_below)
-    ready = windows.of(stream, lambda seconds: report(Progress("decode", seconds, total)))
-    window_bytes = plan.window_bytes(frame_size, video.width / video.height)
-    batch = models.budget.windows(window_bytes, min(MOST_WINDOWS, recognizer.clips_per_pass))
-    watchers = Watchers(recognizer, image_text_encoder, settings.actions.views, batch, save_work=plan.save_work)
-    try:
-        for window, sight in watch(ready, watchers, keep, cancelled, growing.known):
-            growing.add(sight)
-            segment = fusion.segment_of(
-                window.index + 1, _seen(sight, matrix, image_text_encoder.logit_scale), (), vocabulary
-            )
-            report(Progress("decode", window.span.end_seconds, total, segment=segment))
-    except Cancelled:
-        growing.store()
-        raise
-    return growing.whole(windows.shots)
+    def _observe(self, key: str, stored: dict[str, Any]) -> tuple[tuple[Any, Any], dict[str, Any]]:
+        """The one pass over the file: pictures to all witnesses of windows, sound to the buffer.
 
+        What is done so far is stored now and then: with large models an hour may lie in it.
+        """
+        context, total = self.context, self.video.duration_seconds
+        self.report(Progress("decode", 0.0, total, "loading the models"))
+        frame_size = max([LEAST_FRAME_SIZE, *(one.frame_size() for one in self._of_windows)])
+        witnesses = []
+        for one in self._of_windows:
+            found = stored[one.kind]
+            stage = None if found else ResultStage(context.library, results_key(self.video, one, self._plan))
+            witnesses.append(Witness(one, found[1] if found else (), stage))
+        about = {one.kind: one.about() for one in self._of_windows}
+        windows = Windows(self._plan, total)
+        ready = windows.of(self._pictures(frame_size), lambda at: self.report(Progress("decode", at, total)))
+        keep = _PictureKeeper(context, self.video.sha256)
+        segment_of = assembly.segments_so_far(context, about)
+        records: list[WindowRecord] = []
+        try:
+            for observed in observe_windows(ready, witnesses, self._batch(frame_size), keep, self.cancelled):
+                records.append(observed.record)
+                self._show(segment_of, observed, len(records))
+        except Cancelled:
+            for witness in witnesses:
+                if witness.stage is not None:
+                    witness.stage.store(complete=False)
+            raise
+        for witness in witnesses:
+            if witness.stage is not None:
+                kind = witness.analyzer.kind
+                stored[kind] = (about[kind], witness.stage.store(complete=True))
+        stages.save_windows(context.library, key, windows.shots, records)
+        return (windows.shots, tuple(records)), stored
 
-def frame_size_of(models: Models) -> int:
-    """Pixels of the shorter edge of the frames that are kept: enough for both visual models and for people."""
-    return max(LEAST_FRAME_SIZE, models.recognizer().frame_size, models.image_text_encoder().frame_size)
+    def _show(self, segment_of: assembly.SegmentMaker, observed: ObservedWindow, number: int) -> None:
+        total = self.video.duration_seconds
+        segment = segment_of(number, observed.record, observed.results)
+        self.report(Progress("decode", observed.record.span.end_seconds, total, segment=segment))
 
+    def _batch(self, frame_size: int) -> int:
+        """How many windows go to the models at once."""
+        models = self.context.models
+        size = self._plan.window_bytes(frame_size, self.video.width / self.video.height)
+        passes = models.recognizer().clips_per_pass if self._wanted("actions") else MOST_WINDOWS
+        return models.budget.windows(size, min(MOST_WINDOWS, passes))
 
-def _run_through(path: Path, video: Video, audio_buffer: AudioBuffer, report: Report, cancelled: CancelCheck) -> None:
-    """The pass over a file of which only the sound is wanted."""
-    for picture in read(path, video, frame_size=0, frame_rate=0.0, sound=audio_buffer, cancelled=cancelled):
-        report(Progress("decode", picture.pts_seconds, video.duration_seconds))
-
-
-def _hear(
-    context: AnalysisContext, video: Video, audio_buffer: AudioBuffer, report: Report, cancelled: CancelCheck
-) -> SpeechResult:
-    total = video.duration_seconds
-    report(Progress("speech", 0.0, total, "listening"))
-    samples = audio_buffer.samples()
-    if samples is None:
-        return SpeechResult(absence=audio_buffer.reason)
-    try:
-        return listen(
-            samples,
-            total,
-            context.models.voice_detector(),
-            context.models.transcriber,
-            context.settings.speech.language,
-            cancelled,
+    def _pictures(self, frame_size: int) -> Iterator[Picture]:
+        self._decoded = True
+        return read(
+            self.path,
+            self.video,
+            frame_size=frame_size,
+            frame_rate=self._plan.frame_rate,
+            sound=self._audio,
+            cancelled=self.cancelled,
         )
-    except ModelFailed as error:
-        logger.warning("speech failed video=%s: %s", video.sha256[:8], error)
-        return SpeechResult(absence=f"failed: {error}")
+
+    # --- everybody else ---------------------------------------------------------------------------------------------
+
+    def witnesses(self) -> list[Finding]:
+        """What all other witnesses found, now or earlier, and an absence for each that found no ground to stand on."""
+        found: list[Finding] = []
+        for one in self._others:
+            stored = self._stored[one.kind]
+            if not self._wanted(one.kind):
+                found.append(Absence(one.kind, NOT_ASKED_FOR))
+            elif lacking := self._lacking(one):
+                found.append(Absence(one.kind, lacking))
+            else:
+                found += stored if stored is not None else self._run(one)
+        if self.only:
+            names = {"actions": "actions", "scene": "descriptions"}
+            found += [Absence(what, NOT_ASKED_FOR) for kind, what in names.items() if not self._wanted(kind)]
+        return found
+
+    def _run(self, one: Analyzer) -> list[Finding]:
+        total = self.video.duration_seconds
+        self.report(Progress(one.kind, 0.0, total, "listening" if one.needs.sound else ""))
+        if one.needs.sound:
+            self._hear_all()
+            assert self._audio is not None
+            if self._audio.reason:
+                return [Absence(one.kind, self._audio.reason)]
+        stream = _Stream(self.path, self.video, self._audio, self.cancelled)
+        try:
+            found = list(one.run(stream, self.cancelled))
+        except ModelFailed as error:
+            logger.warning("%s failed video=%s: %s", one.kind, self.video.sha256[:8], error)
+            return [Absence(one.kind, f"failed: {error}")]
+        stages.save_findings(self.context.library, self._key(one), found)
+        return found
+
+    def _lacking(self, one: Analyzer) -> str:
+        """Why this witness cannot be fed with this video, empty where it can."""
+        if one.needs.sound and not self.video.has_audio:
+            return "no audio track"
+        if one.needs.picture and not self.video.has_picture:
+            return "the file holds sound alone"
+        return ""
+
+    def _hear_all(self) -> None:
+        """The pass over a file of which only the sound is wanted, unless the pictures' pass has brought it along."""
+        if self._decoded:
+            return
+        self._decoded = True
+        sound = self._audio
+        for picture in read(self.path, self.video, frame_size=0, frame_rate=0.0, sound=sound, cancelled=self.cancelled):
+            self.report(Progress("decode", picture.pts_seconds, self.video.duration_seconds))
 
 
-def label_matrix(context: AnalysisContext) -> NDArray[np.float32]:
-    """Unit vectors float32 ``[labels, D]`` of the label list in use, computed once per list and image_text_encoder."""
-    label_set = context.models.label_set()
-    model, revision = context.models.identity("descriptions")
-    key = stage_key("", "labels", model, revision, {"labels": label_set.labels, "templates": label_set.templates})
-    stored = context.library.load_arrays(key)
-    if stored is not None and "matrix" in stored:
-        return np.asarray(stored["matrix"], dtype=np.float32)
-    matrix = label_set.matrix(context.models.image_text_encoder())
-    context.library.save_arrays(key, {"matrix": matrix})
-    return matrix
+@dataclass(frozen=True)
+class _Stream:
+    """One video as a witness is fed with it; see `analyzer.Stream`."""
+
+    path: Path
+    video: Video
+    audio: AudioBuffer | None
+    cancelled: CancelCheck
+
+    def sound(self) -> NDArray[np.float32]:
+        samples = self.audio.samples() if self.audio is not None else None
+        if samples is None:
+            raise ValueError("a witness that needs the sound says so in its needs")
+        return samples
+
+    def frames(self, rate_hz: float, size: int) -> Iterator[Picture]:
+        pictures = read(self.path, self.video, frame_size=size, frame_rate=rate_hz, cancelled=self.cancelled)
+        return (picture for picture in pictures if picture.frame is not None)
 
 
-def look_vectors(context: AnalysisContext, timeline: Timeline) -> list[NDArray[np.float32]] | None:
-    """CLIP vectors of each segment's looked-at frames, float32 ``[frames, D]``, or None where they are not kept."""
+@dataclass(frozen=True)
+class _PictureKeeper:
+    context: AnalysisContext
+    sha256: str
+
+    def __call__(self, name: str, data: bytes) -> None:
+        self.context.library.save_picture(self.sha256, name, data)
+
+
+def windows_key(video: Video, plan: WindowPlan) -> str:
+    """Where a video's windows are kept."""
+    return stage_key(video.sha256, "windows", "", "", {"decoder": DECODER_VERSION, "plan": asdict(plan)})
+
+
+def results_key(video: Video, one: WindowAnalyzer, plan: WindowPlan) -> str:
+    """Where what a witness found in each window is kept."""
+    fed = {"decoder": DECODER_VERSION, "plan": asdict(plan), **one.key()}
+    return stage_key(video.sha256, one.kind, "", "", fed)
+
+
+def sound_only(video: Video) -> Visual:
+    """Windows of equal length over a file that has no picture."""
+    total = video.duration_seconds
+    count = max(1, round(total / SOUND_ONLY_WINDOW_SECONDS))
+    ends = [total * (index + 1) / count for index in range(count)]
+    spans = [Span(start, end) for start, end in zip([0.0, *ends[:-1]], ends, strict=True)]
+    return Visual((Shot(Span(0.0, total), "start"),), tuple(map(WindowRecord, spans)), {}, {})
+
+
+def frame_vectors(context: AnalysisContext, timeline: Timeline) -> list[NDArray[np.float32]] | None:
+    """Unit vectors of each segment's sampled frames, float32 ``[frames, D]``, or None where they are not kept."""
     if not timeline.video.has_picture:
         return None
-    vectors = look_vectors_of(context.library, _keys(context, timeline.video).sights)
-    return vectors if vectors is not None and len(vectors) == len(timeline.segments) else None
-
-
-def _vocabulary(context: AnalysisContext, labels: Sequence[str], none_below: float) -> fusion.Vocabulary:
-    settings, label_set = context.settings, context.models.label_set()
-    return fusion.Vocabulary(
-        actions=tuple(labels),
-        descriptions=tuple(label_set.labels),
-        none_below=settings.actions.none_below if settings.actions.none_below is not None else none_below,
-        kept_actions=settings.actions.kept_labels,
-        kept_descriptions=settings.descriptions.kept_labels,
-        action_model=context.models.identity("actions")[0],
-        description_model=context.models.identity("descriptions")[0],
-    )
-
-
-def _seen(sight: Sight, matrix: NDArray[np.float32] | None, logit_scale: float) -> fusion.Seen:
-    scores = None
-    if sight.look_embeddings is not None and matrix is not None:
-        logits = logit_scale * (sight.look_embeddings @ matrix.T)
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        scores = fusion.pool_frames(powers / powers.sum(axis=1, keepdims=True))
-    return fusion.Seen(
-        span=sight.span,
-        action_scores=sight.action_scores,
-        description_scores=scores,
-        out_of_protocol=sight.out_of_protocol,
-        keyframe_seconds=sight.keyframe_seconds,
-        frame_seconds=sight.frame_seconds,
-        same_as=sight.same_as,
-    )
-
-
-def _fuse(context: AnalysisContext, video: Video, sights: Sights, heard: SpeechResult) -> Timeline:
-    matrix: NDArray[np.float32] | None = None
-    scale = 1.0
-    if any(sight.look_embeddings is not None for sight in sights.sights):
-        matrix, scale = label_matrix(context), context.models.logit_scale()
-    vocabulary = _vocabulary(context, sights.labels, sights.none_below)
-    seen = [_seen(sight, matrix, scale) for sight in sights.sights]
-    absences = []
-    if not video.has_picture:
-        absences.append(Absence("picture", "the file holds sound alone"))
-    if heard.absence:
-        absences.append(Absence("speech", heard.absence))
-    return Timeline(
-        video=video,
-        segments=fusion.fuse(seen, heard.utterances, vocabulary),
-        shots=sights.shots,
-        speech_spans=heard.speech_spans,
-        absences=tuple(absences),
-        provenance=_provenance(context, heard, sights),
-        suppressed=heard.suppressed,
-    )
-
-
-def _provenance(context: AnalysisContext, heard: SpeechResult, sights: Sights) -> Provenance:
-    models, settings = context.models, context.settings
-    spec, label_set = models.clip_spec(), models.label_set()
-    action_model, action_revision = models.identity("actions")
-    look_model, look_revision = models.identity("descriptions")
-    speech_model, speech_revision = models.identity("speech")
-    return Provenance(
-        pack=models.pack.name,
-        actions={
-            "model": action_model,
-            "revision": action_revision,
-            "num_frames": spec.num_frames,
-            "frames_per_second": spec.frames_per_second,
-            "size": spec.size,
-            "clips": settings.actions.clips,
-            "views": settings.actions.views,
-        },
-        descriptions={
-            "model": look_model,
-            "revision": look_revision,
-            "label_lists": list(label_set.names),
-            "labels": len(label_set.labels),
-            "frames_per_segment": settings.descriptions.frames_per_segment,
-        },
-        speech={"model": speech_model, "revision": speech_revision, "language": heard.language},
-        saving={"on": settings.compute.save_work, **asdict(work_of(sights, settings))},
-    )
-
-
-def _load_heard(library: Library, key: str) -> SpeechResult | None:
-    document = library.load_stage(key)
-    return SpeechResult.from_json(document) if document is not None else None
+    plan = window_plan(context.settings, context.models.clip_spec())
+    stored = stages.load_results(context.library, results_key(timeline.video, SceneAnalyzer(context), plan))
+    vectors = [result.arrays.get("frames") for result in stored[1]] if stored else []
+    found = [part for part in vectors if part is not None]
+    return found if found and len(found) == len(timeline.segments) else None

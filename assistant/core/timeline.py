@@ -202,7 +202,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How often the visual models were asked: ``clips`` of the recogniser, ``looks`` (frames) of the encoder.
+    """How often the visual models were asked: ``clips`` of the recogniser, ``frames`` of the image-text encoder.
 
     ``tokens`` are those that the recogniser's encoder computed in its clips, 0 for a recogniser without.
 
@@ -214,8 +214,8 @@ class Work:
     shared: int
     clips: int
     clips_without: int
-    looks: int
-    looks_without: int
+    frames: int
+    frames_without: int
     tokens: int = 0
     tokens_without: int = 0
 

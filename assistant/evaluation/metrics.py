@@ -174,7 +174,7 @@ def measure(
     answered = time.monotonic()
     pairs = [(event, best_segment(timeline, event.span)) for event in truth.events]
     actions = [(event.action, label_of(segment, "action")) for event, segment in pairs]
-    looks = [(event.description, label_of(segment, "description")) for event, segment in pairs]
+    scenes = [(event.description, label_of(segment, "description")) for event, segment in pairs]
     boundaries = [shot.span.start_seconds for shot in timeline.shots[1:]]
     said = " ".join(event.speech for event in truth.events if event.speech)
     heard = " ".join(segment.words for segment in timeline.segments)
@@ -182,7 +182,7 @@ def measure(
         name=video.stem,
         events=len(pairs),
         actions_right=sum(true == seen for true, seen in actions),
-        descriptions_right=sum(true == seen for true, seen in looks),
+        descriptions_right=sum(true == seen for true, seen in scenes),
         words=word_errors(said, heard),
         cuts=match_times(
             [shot.span.start_seconds for shot in timeline.shots if shot.transition == "cut"],
@@ -194,7 +194,7 @@ def measure(
             boundaries, [fade.span.middle_seconds for fade in truth.fades], FADE_TOLERANCE_SECONDS
         ).matched,
         judgements=tuple(judgements),
-        confusions=tuple((true, seen) for true, seen in (*actions, *looks) if true != seen),
+        confusions=tuple((true, seen) for true, seen in (*actions, *scenes) if true != seen),
         analysis_seconds=analysed - started,
         answer_seconds=answered - analysed,
         misheard=((said, heard),) if words_of(said) != words_of(heard) else (),

@@ -26,7 +26,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.analysis.pipeline import AnalysisContext
+from assistant.analysis.context import AnalysisContext
 from assistant.core.clip import Clip
 from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck, Progress, Report, never, silent

@@ -15,10 +15,10 @@ from assistant.models.protocols import ImageTextEncoder
 
 @dataclass(frozen=True)
 class SceneExplanation:
-    """Measured on the stored vectors of the looked-at frames.
+    """Measured on the stored vectors of the sampled frames.
 
     Args:
-        frames: similarity (cosine) of each looked-at frame to the label, -1..1.
+        frames: similarity (cosine) of each sampled frame to the label, -1..1.
         words: how far the mean similarity falls when this word is left out of the label.
     """
 
@@ -37,12 +37,12 @@ class SceneExplanation:
 
 
 def explain_scene(
-    segment: Segment, looks: NDArray[np.float32], image_text_encoder: ImageTextEncoder
+    segment: Segment, frames: NDArray[np.float32], image_text_encoder: ImageTextEncoder
 ) -> SceneExplanation:
     """Which frame and which word carry the best description of a segment.
 
     Args:
-        looks: unit vectors of the looked-at frames, float32 ``[frames, D]``.
+        frames: unit vectors of the sampled frames, float32 ``[frames, D]``.
 
     Raises:
         UnknownSegment: the segment has no description.
@@ -53,7 +53,7 @@ def explain_scene(
     words = label.split()
     shorter = [" ".join(words[:i] + words[i + 1 :]) for i in range(len(words))] if len(words) > 1 else []
     vectors = image_text_encoder.embed_texts([label, *shorter])
-    similar = looks @ vectors.T
+    similar = frames @ vectors.T
     falls = similar[:, 0].mean() - similar[:, 1:].mean(axis=0)
     return SceneExplanation(
         segment.id,

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.analysis.fusion import Seen, Vocabulary, fuse
+from assistant.analysis.fusion import Evidence, Vocabulary, fuse
 from assistant.core.timeline import Provenance, Shot, Span, Timeline, Utterance, Video
 from assistant.synthetic.truth import Event, Truth
 from assistant.synthetic.vocabulary import ACTIONS, COLORS, DAYS, NUMBERS, SHAPES, description
@@ -37,7 +37,7 @@ class Rates:
 def perfect_timeline(truth: Truth) -> Timeline:
     """The timeline of recognisers that never err: one segment an event, each sentence as it was said."""
     seen = [
-        Seen(
+        Evidence(
             span=event.span,
             action_scores=_scores(ACTION_LABELS, event.action, 0.96),
             description_scores=_scores(DESCRIPTION_LABELS, event.description, 0.96),
@@ -52,7 +52,7 @@ def perfect_timeline(truth: Truth) -> Timeline:
 def noisy_timeline(truth: Truth, rng: random.Random, rates: Rates = Rates()) -> Timeline:
     """The timeline of recognisers that err at these rates; long scenes are cut into windows as the pipeline does."""
     shots = _jittered(truth, rng, rates.boundary_seconds)
-    seen: list[Seen] = []
+    seen: list[Evidence] = []
     said: list[Utterance] = []
     for event, shot in zip(truth.events, shots, strict=True):
         for window in _windows(shot, rates.window_seconds):
@@ -63,7 +63,7 @@ def noisy_timeline(truth: Truth, rng: random.Random, rates: Rates = Rates()) -> 
 
 
 def _timeline(
-    truth: Truth, shots: Sequence[Span], seen: Sequence[Seen], said: Sequence[Utterance], none_below: float
+    truth: Truth, shots: Sequence[Span], seen: Sequence[Evidence], said: Sequence[Utterance], none_below: float
 ) -> Timeline:
     vocabulary = Vocabulary(
         actions=ACTION_LABELS,
@@ -116,7 +116,7 @@ def _windows(shot: Span, window_seconds: float) -> list[Span]:
     return [*windows, Span(start, shot.end_seconds)]
 
 
-def _noisily_seen(event: Event, window: Span, rng: random.Random, rates: Rates) -> Seen:
+def _noisily_seen(event: Event, window: Span, rng: random.Random, rates: Rates) -> Evidence:
     action, action_score = event.action, rng.uniform(0.6, 0.99)
     if rng.random() < rates.wrong_action:
         action = rng.choice([label for label in ACTION_LABELS if label != event.action])
@@ -126,7 +126,7 @@ def _noisily_seen(event: Event, window: Span, rng: random.Random, rates: Rates) 
         # What is mistaken keeps its colour or its shape more often than not.
         near = [label for label in DESCRIPTION_LABELS if len(set(label.split()) & set(looks.split())) == 1]
         looks, looks_score = rng.choice(near), rng.uniform(0.4, 0.75)
-    return Seen(
+    return Evidence(
         span=window,
         action_scores=_scores(ACTION_LABELS, action, action_score),
         description_scores=_scores(DESCRIPTION_LABELS, looks, looks_score),

@@ -35,9 +35,9 @@ def test_slides_are_run_once_each_and_every_segment_is_there(both):
     assert [s.span for s in saved.segments] == [s.span for s in whole.segments]
     work = saved.provenance.saving
     assert work["on"]
-    assert (work["clips"], work["looks"]) == (2, 2)
+    assert (work["clips"], work["frames"]) == (2, 2)
     assert work["clips_without"] == whole.provenance.saving["clips"] == len(whole.segments)
-    assert work["looks_without"] == whole.provenance.saving["looks"] == 4 * len(whole.segments)
+    assert work["frames_without"] == whole.provenance.saving["frames"] == 4 * len(whole.segments)
 
 
 def test_a_shared_result_is_flagged_and_says_whose_it_is(both):

@@ -82,7 +82,7 @@ def _video(name: str, document: Json) -> Iterator[str]:
     medians = document["medians"]
     ours = next((median["videos"][name] for median in medians.values() if "duration" in median["videos"][name]), None)
     yield name + (f" ({ours['duration']:.1f} s, {ours['width']}x{ours['height']})" if ours else "")
-    yield f"  {'':16} {'all':>8} {'decode':>8} {'actions':>8} {'looks':>8} {'speech':>8} {'rest':>8}   speed  ratio"
+    yield f"  {'':16} {'all':>8} {'decode':>8} {'actions':>8} {'scene':>8} {'speech':>8} {'rest':>8}   speed  ratio"
     for side, median in medians.items():
         video = median["videos"][name]
         stages = seconds_by_stage(video)

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from assistant import config
-from assistant.analysis import pipeline
-from assistant.analysis.visual import Windows
+from assistant.analysis.assembly import label_matrix
+from assistant.analysis.context import AnalysisContext
+from assistant.analysis.pipeline import LEAST_FRAME_SIZE
+from assistant.analysis.windows import Windows, window_plan
 from assistant.core.documents import Json
 from assistant.core.progress import Progress
 from assistant.engine import Assistant
@@ -43,8 +45,7 @@ def measure(settings: config.Settings, videos: list[Path]) -> Json:
     started = time.perf_counter()
     engine = Assistant(settings)
     engine.models.recognizer(), engine.models.image_text_encoder(), engine.models.transcriber()
-    bench = pipeline.AnalysisContext(settings, engine.models, engine.library)
-    pipeline.label_matrix(bench)
+    label_matrix(AnalysisContext(settings, engine.models, engine.library))
     loaded = time.perf_counter() - started
     weights = weights_bytes()
     loading_peak = most_memory_bytes()
@@ -97,8 +98,9 @@ def _decode_alone(engine: Assistant, video: Path) -> float:
     probed = probe(video, engine.settings.limits)
     if not probed.has_picture:
         return 0.0
-    plan = pipeline.plan_of(engine.settings, engine.models.clip_spec())
-    size = pipeline.frame_size_of(engine.models)
+    plan = window_plan(engine.settings, engine.models.clip_spec())
+    models = engine.models
+    size = max(LEAST_FRAME_SIZE, models.recognizer().frame_size, models.image_text_encoder().frame_size)
     started = time.perf_counter()
     stream = read(video, probed, frame_size=size, frame_rate=plan.frame_rate)
     for _ in Windows(plan, probed.duration_seconds).of(stream, lambda _: None):

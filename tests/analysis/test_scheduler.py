@@ -1,13 +1,17 @@
-"""The visual half of an analysis with models that count what they are asked."""
+"""The pass over the pictures, with models that count what they are asked."""
 
 import threading
-from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from assistant.analysis.visual import Watchers, WindowPlan, Windows, watch
+from assistant.analysis.analyzers.actions import ActionsAnalyzer
+from assistant.analysis.analyzers.scene import SceneAnalyzer
+from assistant.analysis.scheduler import Witness, observe_windows
+from assistant.analysis.windows import WindowPlan, Windows
+from assistant.config import ComputeSettings, Settings
 from assistant.core.clip import ClipSpec
 from assistant.core.progress import never
 from assistant.core.timeline import Span
@@ -58,27 +62,68 @@ def slides(seconds_each, colours):
     return [picture(n * count + i, colour) for n, colour in enumerate(colours) for i in range(count)]
 
 
+class Remembering:
+    """Stands for the stage of a witness in a library: keeps what it is given, and knows what it is told."""
+
+    def __init__(self, known=()):
+        self.known = known
+        self.kept = []
+
+    def knows(self, index, span):
+        return index < len(self.known) and self.known[index][0] == span
+
+    def add(self, span, result, about):
+        self.kept.append((span, result))
+
+
+class Observed:
+    """One window with what the witnesses found in it, by the names of the models' own results."""
+
+    def __init__(self, observed):
+        self.span, self.same_as = observed.record.span, observed.record.same_as
+        self.keyframe_seconds, self.frame_seconds = observed.record.keyframe_seconds, observed.record.frame_seconds
+        self.results = observed.results
+
+    @property
+    def scores(self):
+        return self.results["actions"].arrays["scores"][0] if "actions" in self.results else None
+
+    @property
+    def frames(self):
+        return self.results["scene"].arrays["frames"] if "scene" in self.results else None
+
+
 def seen(stream, save_work=True, recognizer=None, image_text_encoder=None, batch=8, known=()):
     plan = WindowPlan(SPEC, 1, 4, 0.4, SPEC.seconds, save_work=save_work)
     windows = Windows(plan, len(stream) / RATE)
-    watchers = Watchers(recognizer, image_text_encoder, batch=batch, save_work=save_work)
+    settings = Settings(Path("/nowhere"), compute=ComputeSettings(save_work=save_work))
+    models = SimpleNamespace(recognizer=lambda: recognizer, image_text_encoder=lambda: image_text_encoder)
+    context = SimpleNamespace(settings=settings, models=models)
+    kinds = [ActionsAnalyzer] if recognizer else []
+    kinds += [SceneAnalyzer] if image_text_encoder else []
+    witnesses = []
+    for kind in kinds:
+        earlier = [(one.span, one.results[kind.kind]) for one in known]
+        analyzer = kind(context)
+        analyzer.about = dict
+        witnesses.append(Witness(analyzer, stage=Remembering(earlier)))
     ready = windows.of(iter(stream), lambda _: None)
-    return [sight for _, sight in watch(ready, watchers, lambda *_: None, never, known)]
+    return [Observed(one) for one in observe_windows(ready, witnesses, batch, lambda *_: None, never)]
 
 
-def test_a_slide_shown_for_twenty_seconds_is_one_clip_and_one_look():
+def test_a_slide_shown_for_twenty_seconds_is_one_clip_and_one_frame():
     recognizer, image_text_encoder = CountingRecognizer(), CountingEncoder()
-    sights = seen(slides(20.0, [1]), recognizer=recognizer, image_text_encoder=image_text_encoder)
-    assert len(sights) == 10
+    windows = seen(slides(20.0, [1]), recognizer=recognizer, image_text_encoder=image_text_encoder)
+    assert len(windows) == 10
     assert (sum(recognizer.batches), image_text_encoder.frames) == (1, 1)
-    assert [sight.same_as for sight in sights] == [None] + [0] * 9
+    assert [window.same_as for window in windows] == [None] + [0] * 9
 
 
-def test_without_saving_every_window_is_run_and_looked_at_as_often_as_the_settings_say():
+def test_without_saving_every_window_is_run_and_encoded_as_often_as_the_settings_say():
     recognizer, image_text_encoder = CountingRecognizer(), CountingEncoder()
-    sights = seen(slides(20.0, [1]), save_work=False, recognizer=recognizer, image_text_encoder=image_text_encoder)
+    windows = seen(slides(20.0, [1]), save_work=False, recognizer=recognizer, image_text_encoder=image_text_encoder)
     assert (sum(recognizer.batches), image_text_encoder.frames) == (10, 40)
-    assert all(sight.same_as is None for sight in sights)
+    assert all(window.same_as is None for window in windows)
 
 
 def test_a_window_that_repeats_keeps_its_own_times_and_takes_over_the_rest():
@@ -86,14 +131,13 @@ def test_a_window_that_repeats_keeps_its_own_times_and_takes_over_the_rest():
     assert later.same_as == 0
     assert later.span.contains(later.keyframe_seconds)
     assert all(later.span.contains(seconds) for seconds in later.frame_seconds)
-    assert later.action_scores is first.action_scores
-    assert later.look_embeddings is first.look_embeddings
+    assert later.results is first.results
 
 
 def test_a_slide_that_comes_back_after_others_shares_its_first_result():
     recognizer = CountingRecognizer()
-    sights = seen(slides(4.0, [1, 2, 1]), recognizer=recognizer, image_text_encoder=CountingEncoder())
-    assert [sight.same_as for sight in sights] == [None, 0, None, 2, 0, 0]
+    windows = seen(slides(4.0, [1, 2, 1]), recognizer=recognizer, image_text_encoder=CountingEncoder())
+    assert [window.same_as for window in windows] == [None, 0, None, 2, 0, 0]
     assert sum(recognizer.batches) == 2
 
 
@@ -101,16 +145,16 @@ def test_a_small_thing_that_moves_in_a_still_picture_is_run():
     stream = [picture(i, 1, place=50 + (i if i >= 24 else 0)) for i in range(48)]
     still, moving = seen(stream, recognizer=CountingRecognizer(), image_text_encoder=CountingEncoder())
     assert moving.same_as is None
-    assert still.action_scores.argmax() == 1
-    assert moving.action_scores.argmax() == 0
+    assert still.scores.argmax() == 1
+    assert moving.scores.argmax() == 0
 
 
-def test_without_a_recogniser_the_image_text_encoder_looks_evenly_at_the_segment():
+def test_without_a_recogniser_the_image_text_encoder_sees_even_frames():
     image_text_encoder = CountingEncoder()
-    (sight,) = seen([picture(i, 1, place=50 + 4 * i) for i in range(24)], image_text_encoder=image_text_encoder)
+    (window,) = seen([picture(i, 1, place=50 + 4 * i) for i in range(24)], image_text_encoder=image_text_encoder)
     assert image_text_encoder.frames == 3  # a small thing moves
-    assert sight.look_embeddings.shape == (3, 3)
-    assert sight.action_scores is None
+    assert window.frames.shape == (3, 3)
+    assert window.scores is None
 
 
 def test_models_are_not_asked_again_about_windows_that_an_earlier_analysis_finished():
@@ -124,23 +168,24 @@ def test_models_are_not_asked_again_about_windows_that_an_earlier_analysis_finis
     assert looked.frames == 1
     for one, other in zip(goes_on, whole, strict=True):
         assert (one.span, one.same_as, one.keyframe_seconds) == (other.span, other.same_as, other.keyframe_seconds)
-        np.testing.assert_array_equal(one.action_scores, other.action_scores)
-        np.testing.assert_array_equal(one.look_embeddings, other.look_embeddings)
+        np.testing.assert_array_equal(one.scores, other.scores)
+        np.testing.assert_array_equal(one.frames, other.frames)
 
 
 def test_what_is_known_of_other_windows_is_not_taken_for_these():
     stream = slides(4.0, [1, 2])
     known = seen(stream[24:], recognizer=CountingRecognizer(), image_text_encoder=CountingEncoder())
     recognizer = CountingRecognizer()
-    moved = [replace(sight, span=Span(sight.span.start_seconds, sight.span.end_seconds + 0.5)) for sight in known]
-    seen(stream, recognizer=recognizer, image_text_encoder=CountingEncoder(), known=moved)
+    for one in known:
+        one.span = Span(one.span.start_seconds, one.span.end_seconds + 0.5)
+    seen(stream, recognizer=recognizer, image_text_encoder=CountingEncoder(), known=known)
     assert sum(recognizer.batches) == 2
 
 
 def test_both_models_may_be_absent():
-    (sight,) = seen(slides(2.0, [1]))
-    assert sight.look_embeddings is None
-    assert sight.span.contains(sight.keyframe_seconds)
+    (window,) = seen(slides(2.0, [1]))
+    assert window.frames is None
+    assert window.span.contains(window.keyframe_seconds)
 
 
 def test_the_first_window_goes_to_the_models_alone_and_batches_grow_from_there():
@@ -227,7 +272,7 @@ class Feature(CountingRecognizer):
         return Recognition(found.probabilities, found.logits, found.embedding, changes)
 
 
-def test_where_little_changes_the_image_text_encoder_looks_where_the_features_change():
+def test_where_little_changes_the_image_text_encoder_sees_frames_where_the_features_change():
     stream = [picture(i, 1, place=50 + i) for i in range(24)]
     early, late = Spotter(), Spotter()
     seen(stream, recognizer=Feature(0), image_text_encoder=early)
@@ -245,4 +290,4 @@ def test_where_much_changes_the_image_text_encoder_sees_the_same_frames_as_witho
     (saved,) = seen(stream, True, CountingRecognizer(), CountingEncoder())
     (whole,) = seen(stream, False, CountingRecognizer(), CountingEncoder())
     assert saved.keyframe_seconds == whole.keyframe_seconds
-    np.testing.assert_array_equal(saved.look_embeddings, whole.look_embeddings)
+    np.testing.assert_array_equal(saved.frames, whole.frames)

@@ -1,0 +1,109 @@
+"""What a witness promises. A new one is one file below ``analyzers/`` and one line in its table.
+
+Most witnesses are an `Analyzer`: they get the whole sound, or frames at a rate and size of their own, and yield what
+they found. Those that say something of every window, from the frames that all visual models share in one pass, are a
+`WindowAnalyzer`. Each result lies in the library under a key of its own: with another CLIP, V-JEPA 2 is not run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.analysis.windows import Window
+from assistant.core.documents import Json
+from assistant.core.progress import CancelCheck
+from assistant.core.timeline import Absence, Observation, Span, Suppressed, Utterance, Video
+from assistant.media.video import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A stretch where somebody speaks, whatever the words."""
+
+    span: Span
+
+
+# What a witness may say; each finds its own place in the timeline, by its kind where it is an `Observation`.
+Finding = Observation | Utterance | Suppressed | Voice | Absence
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a witness must be fed with; where a video has none of it, it is not run, and the timeline says so."""
+
+    sound: bool = False
+    picture: bool = False
+
+
+class Stream(Protocol):
+    """One video as a witness is fed with it."""
+
+    @property
+    def video(self) -> Video: ...
+
+    def sound(self) -> NDArray[np.float32]:
+        """All of the sound, mono float32 ``[N]`` at 16 kHz (`media.audio.SAMPLE_RATE`), on the video's clock."""
+        ...
+
+    def frames(self, rate_hz: float, size: int) -> Iterator[Picture]:
+        """Frames uint8 ``[H, W, 3]`` at about this rate, whose shorter edge has ``size`` pixels; decodes once more."""
+        ...
+
+
+class Analyzer(Protocol):
+    """A witness that is fed with a whole video. It is made with the `AnalysisContext`."""
+
+    kind: str  # names its stage, its lane, and the absence where it did not run
+    needs: Needs
+
+    def key(self) -> Json:
+        """All that its result hangs on beside the video: model, revision, settings, a version of its own."""
+        ...
+
+    def run(self, stream: Stream, cancelled: CancelCheck) -> Iterator[Finding]:
+        """What it finds, in any order.
+
+        Raises:
+            ModelFailed: it could not be done this time; recorded as an absence, and tried again with the next analysis.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class WindowResult:
+    """What a model found in one window.
+
+    Args:
+        arrays: name -> float32 of any shape, whose first axis may differ from window to window.
+        facts: small plain data beside them.
+    """
+
+    arrays: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class WindowAnalyzer(Protocol):
+    """A witness of every window. It is made with the `AnalysisContext`, and loads its model when first asked."""
+
+    kind: str
+
+    def key(self) -> Json:
+        """All that its result hangs on beside the video and how its windows are cut."""
+        ...
+
+    def frame_size(self) -> int:
+        """Pixels of the shorter edge at which frames should arrive."""
+        ...
+
+    def about(self) -> Json:
+        """What is kept once for all windows: labels, thresholds."""
+        ...
+
+    def observe(self, windows: Sequence[Window], found: Mapping[str, Sequence[WindowResult]]) -> Sequence[WindowResult]:
+        """One result per window; ``found``: what the witnesses before this one found in these windows, by kind."""
+        ...

@@ -1,0 +1,8 @@
+"""The witnesses. A line here, with a file beside it, is all that a new one takes."""
+
+WINDOW_ANALYZERS: tuple[str, ...] = (
+    # In this order: the scene's frames are chosen where the features of the actions' encoder change.
+    "assistant.analysis.analyzers.actions:ActionsAnalyzer",
+    "assistant.analysis.analyzers.scene:SceneAnalyzer",
+)
+ANALYZERS: tuple[str, ...] = ("assistant.analysis.analyzers.speech:SpeechAnalyzer",)

@@ -1,0 +1,75 @@
+"""Speech: where there is voice, what is said, and why nothing was heard where that is so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from assistant.analysis.analyzer import Finding, Needs, Stream, Voice
+from assistant.analysis.context import AnalysisContext
+from assistant.core.documents import Json
+from assistant.core.progress import CancelCheck
+from assistant.core.timeline import Absence, Span, Utterance, Word
+from assistant.media.audio import SAMPLE_RATE
+
+logger = logging.getLogger(__name__)
+
+VERSION = "2"
+BLOCK_SAMPLES = 30 * SAMPLE_RATE
+
+
+class SpeechAnalyzer:
+    """Voice by the detector, words by the transcriber, which is loaded only for a video with voice."""
+
+    kind = "speech"
+    needs = Needs(sound=True)
+
+    def __init__(self, context: AnalysisContext) -> None:
+        self._context = context
+
+    def key(self) -> Json:
+        settings = self._context.settings.speech
+        model = list(self._context.models.identity("speech"))
+        return {"model": model, "language": settings.language, "version": VERSION}
+
+    def run(self, stream: Stream, cancelled: CancelCheck) -> Iterator[Finding]:
+        samples, end = stream.sound(), stream.video.duration_seconds
+        detector = self._context.models.voice_detector()
+        for start in range(0, len(samples), BLOCK_SAMPLES):
+            if cancelled():
+                break
+            detector.feed(np.asarray(samples[start : start + BLOCK_SAMPLES], dtype=np.float32))
+        voiced = tuple(_within(span, end) for span in detector.finish() if span.start_seconds < end)
+        yield from map(Voice, voiced)
+        if not voiced:
+            yield Absence(self.kind, "no voice was found in the sound")
+            return
+        transcriber = self._context.models.transcriber()
+        result = transcriber.transcribe(samples, voiced, self._context.settings.speech.language, cancelled)
+        utterances = [_clipped(item, end) for item in result.utterances if item.span.start_seconds < end]
+        yield from utterances
+        yield from result.suppressed
+        if not utterances:
+            count = len(result.suppressed)
+            reason = f"voice was heard, but none of the words were sure enough ({count} set aside)"
+            yield Absence(self.kind, reason)
+        logger.info(
+            "speech voiced=%d utterances=%d suppressed=%d", len(voiced), len(utterances), len(result.suppressed)
+        )
+
+
+def _within(span: Span, end_seconds: float) -> Span:
+    start = max(0.0, span.start_seconds)
+    return Span(start, max(start, min(span.end_seconds, end_seconds)))
+
+
+def _clipped(utterance: Utterance, end_seconds: float) -> Utterance:
+    words = tuple(
+        Word(_within(word.span, end_seconds), word.text)
+        for word in utterance.words
+        if word.span.start_seconds < end_seconds
+    )
+    return replace(utterance, span=_within(utterance.span, end_seconds), words=words)

@@ -1,0 +1,173 @@
+"""What the witnesses found, put together: labels for vectors and scores, then segments, then the timeline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.analysis import fusion
+from assistant.analysis.analyzer import Finding, Voice, WindowResult
+from assistant.analysis.context import AnalysisContext
+from assistant.analysis.stages import Visual, WindowRecord
+from assistant.core.documents import Json
+from assistant.core.timeline import (
+    Absence,
+    Observation,
+    Provenance,
+    Segment,
+    Suppressed,
+    Timeline,
+    Utterance,
+    Video,
+    Work,
+)
+from assistant.store import stage_key
+
+SegmentMaker = Callable[[int, WindowRecord, Mapping[str, WindowResult]], Segment]
+
+
+def segments_so_far(context: AnalysisContext, about: Mapping[str, Json]) -> SegmentMaker:
+    """A maker of segments from single windows, for showing them while the analysis goes on; speech is still to come.
+
+    Args:
+        about: what each witness says once for all windows; those that do not run are not in it.
+    """
+    vocabulary = _vocabulary(context, about)
+    matrix, scale = _labels_of(context) if "scene" in about else (None, 1.0)
+
+    def segment_of(number: int, record: WindowRecord, results: Mapping[str, WindowResult]) -> Segment:
+        evidence = _evidence(record, results, matrix, scale)
+        return fusion.segment_of(number, evidence, (), vocabulary)
+
+    return segment_of
+
+
+def timeline_of(context: AnalysisContext, video: Video, visual: Visual, findings: Sequence[Finding]) -> Timeline:
+    """The timeline of a video from what all witnesses found."""
+    matrix, scale = _labels_of(context) if visual.results.get("scene") else (None, 1.0)
+    evidence = [
+        _evidence(record, {kind: results[index] for kind, results in visual.results.items()}, matrix, scale)
+        for index, record in enumerate(visual.windows)
+    ]
+    utterances = tuple(item for item in findings if isinstance(item, Utterance))
+    absences = [item for item in findings if isinstance(item, Absence)]
+    if not video.has_picture:
+        absences.insert(0, Absence("picture", "the file holds sound alone"))
+    observations = [item for item in findings if isinstance(item, Observation)]
+    return Timeline(
+        video=video,
+        segments=fusion.fuse(evidence, utterances, _vocabulary(context, visual.about)),
+        shots=visual.shots,
+        speech_spans=tuple(item.span for item in findings if isinstance(item, Voice)),
+        absences=tuple(absences),
+        provenance=_provenance(context, utterances, visual),
+        suppressed=tuple(item for item in findings if isinstance(item, Suppressed)),
+        observations=tuple(sorted(observations, key=lambda item: (item.span.start_seconds, item.kind))),
+    )
+
+
+def label_matrix(context: AnalysisContext) -> NDArray[np.float32]:
+    """Unit vectors float32 ``[labels, D]`` of the label list in use, computed once per list and encoder."""
+    label_set = context.models.label_set()
+    model, revision = context.models.identity("descriptions")
+    key = stage_key("", "labels", model, revision, {"labels": label_set.labels, "templates": label_set.templates})
+    stored = context.library.load_arrays(key)
+    if stored is not None and "matrix" in stored:
+        return np.asarray(stored["matrix"], dtype=np.float32)
+    matrix = label_set.matrix(context.models.image_text_encoder())
+    context.library.save_arrays(key, {"matrix": matrix})
+    return matrix
+
+
+def work_of(visual: Visual, frames_per_segment: int) -> Work:
+    """How often the visual models were asked for these windows, and how often they would have been without saving."""
+    windows = visual.windows
+    own = [index for index, record in enumerate(windows) if record.same_as is None]
+    actions, scene = visual.results.get("actions", ()), visual.results.get("scene", ())
+    return Work(
+        windows=len(windows),
+        shared=len(windows) - len(own),
+        clips=sum(windows[index].clips for index in own),
+        clips_without=sum(record.clips for record in windows),
+        frames=sum(len(scene[index].arrays["frames"]) for index in own) if scene else 0,
+        frames_without=len(scene) * frames_per_segment,
+        tokens=sum(actions[index].facts["tokens"] for index in own) if actions else 0,
+        tokens_without=sum(result.facts["tokens_without"] for result in actions),
+    )
+
+
+def _labels_of(context: AnalysisContext) -> tuple[NDArray[np.float32], float]:
+    return label_matrix(context), context.models.logit_scale()
+
+
+def _vocabulary(context: AnalysisContext, about: Mapping[str, Json]) -> fusion.Vocabulary:
+    settings, label_set = context.settings, context.models.label_set()
+    actions = about.get("actions", {})
+    gate = settings.actions.none_below
+    return fusion.Vocabulary(
+        actions=tuple(actions.get("labels", ())),
+        descriptions=tuple(label_set.labels),
+        none_below=gate if gate is not None else actions.get("none_below", 0.0),
+        kept_actions=settings.actions.kept_labels,
+        kept_descriptions=settings.descriptions.kept_labels,
+        action_model=context.models.identity("actions")[0],
+        description_model=context.models.identity("descriptions")[0],
+    )
+
+
+def _evidence(
+    record: WindowRecord, results: Mapping[str, WindowResult], matrix: NDArray[np.float32] | None, logit_scale: float
+) -> fusion.Evidence:
+    scores = None
+    if "scene" in results and matrix is not None:
+        logits = logit_scale * (results["scene"].arrays["frames"] @ matrix.T)
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        scores = fusion.pool_frames(powers / powers.sum(axis=1, keepdims=True))
+    return fusion.Evidence(
+        span=record.span,
+        action_scores=results["actions"].arrays["scores"][0] if "actions" in results else None,
+        description_scores=scores,
+        out_of_protocol=record.out_of_protocol,
+        keyframe_seconds=record.keyframe_seconds,
+        frame_seconds=record.frame_seconds,
+        same_as=record.same_as,
+    )
+
+
+def _provenance(context: AnalysisContext, utterances: Sequence[Utterance], visual: Visual) -> Provenance:
+    models, settings = context.models, context.settings
+    spec, label_set = models.clip_spec(), models.label_set()
+    action_model, action_revision = models.identity("actions")
+    scene_model, scene_revision = models.identity("descriptions")
+    speech_model, speech_revision = models.identity("speech")
+    languages = Counter(item.language for item in utterances if item.language)
+    work = work_of(visual, settings.descriptions.frames_per_segment)
+    return Provenance(
+        pack=models.pack.name,
+        actions={
+            "model": action_model,
+            "revision": action_revision,
+            "num_frames": spec.num_frames,
+            "frames_per_second": spec.frames_per_second,
+            "size": spec.size,
+            "clips": settings.actions.clips,
+            "views": settings.actions.views,
+        },
+        descriptions={
+            "model": scene_model,
+            "revision": scene_revision,
+            "label_lists": list(label_set.names),
+            "labels": len(label_set.labels),
+            "frames_per_segment": settings.descriptions.frames_per_segment,
+        },
+        speech={
+            "model": speech_model,
+            "revision": speech_revision,
+            "language": languages.most_common(1)[0][0] if languages else None,
+        },
+        saving={"on": settings.compute.save_work, **asdict(work)},
+    )
