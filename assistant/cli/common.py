@@ -85,6 +85,8 @@ def engine_for(settings: Settings) -> Assistant:
     # process. What is opened, and how, is guarded as everywhere.
     apply_limits(limits_of(settings))
     engine = Assistant(settings)
+    for notice in engine.library.notices:
+        say(notice)
     if settings.pack == "auto":
         say(engine.pack.notice)
     return engine

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import IO
 
-from assistant.store.files import reported
+from assistant.store.disk import private, reported
 
 try:
     import fcntl
@@ -35,7 +36,7 @@ class FileLock:
 
     def _taken(self) -> IO[bytes] | None:
         with reported(self._path.parent):
-            handle = self._path.open("ab")
+            handle = os.fdopen(private(str(self._path), os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
         if fcntl is not None:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

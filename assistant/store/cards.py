@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.store.entries import Entry
-from assistant.store.files import remove_damaged, seal, unseal
+from assistant.store.sealed import seal, unseal
 from assistant.store.text import dump
 
 CARD_NAME = "card.json"
@@ -47,6 +47,5 @@ def read_row(folder: Path) -> tuple[object, ...] | None:
         path = folder / card.path if card.owned else Path(card.path)
         added_at = file.stat().st_mtime
     except (ValueError, TypeError, OSError):
-        remove_damaged(file)
         return None
     return (folder.name, card.name, os.fsencode(path), dump(card.probe), card.size_bytes, int(card.owned), added_at)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import LibraryUnusable
-from assistant.store.backups import back_up, is_due, restore
-from assistant.store.files import Disk, reported
+from assistant.store.backups import Backups
+from assistant.store.disk import Disk, make_private_file, reported
 from assistant.store.schema import MIGRATIONS
 
 logger = logging.getLogger(__name__)
@@ -28,23 +28,27 @@ class Database:
     """
 
     def __init__(
-        self, path: Path, backups: Path, disk: Disk, migrations: Sequence[str] = MIGRATIONS, check: bool = True
+        self, path: Path, backups: Backups, disk: Disk, migrations: Sequence[str] = MIGRATIONS, check: bool = True
     ) -> None:
         self.path = path
+        self.restored = False  # whether it was gone, and an older copy stands in its place
         self._disk = disk
         self._writing = threading.RLock()
         self._reading = threading.Lock()
         with self._reported(), reported(path.parent):
+            if path.is_symlink():
+                raise LibraryUnusable(f"{path} is a link, which the library never follows", "put the file itself there")
             if not path.exists():
-                restore(path, backups)
+                self.restored = backups.restore(path)
+                make_private_file(path)  # SQLite gives its journals the rights of their database
             self._writer = self._connect()
             try:
                 self._write_ahead()
                 if check:
                     self._check()
-                new = self._version() == 0
+                self.new = self._version() == 0
                 self._migrate(migrations, backups)
-                if not new:
+                if not self.new:
                     self._back_up_daily(backups)
                 self._reader = self._connect()
             except BaseException:
@@ -114,7 +118,7 @@ class Database:
         if found != "ok":
             raise sqlite3.DatabaseError(f"malformed: {found}")
 
-    def _migrate(self, migrations: Sequence[str], backups: Path) -> None:
+    def _migrate(self, migrations: Sequence[str], backups: Backups) -> None:
         version = self._version()
         if version > len(migrations):
             raise LibraryUnusable(
@@ -123,7 +127,7 @@ class Database:
         if version == len(migrations):
             return
         if version > 0:
-            back_up(self._writer, backups, f"v{version}")
+            backups.add(self._writer, f"v{version}")
         # Exclusive, and looked at again: another process may have migrated while this one waited.
         self._writer.execute("BEGIN EXCLUSIVE")
         try:
@@ -137,10 +141,10 @@ class Database:
             if self._writer.in_transaction:
                 self._writer.rollback()
 
-    def _back_up_daily(self, backups: Path) -> None:
+    def _back_up_daily(self, backups: Backups) -> None:
         try:
-            if is_due(backups):
-                back_up(self._writer, backups, "daily")
+            if backups.is_due():
+                backups.add(self._writer, "daily")
         except (OSError, sqlite3.Error) as error:  # a full disk, say, is no reason not to open
             logger.warning("no daily backup of the library: %s", error)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import re
 import sqlite3
 from dataclasses import dataclass
@@ -18,7 +17,11 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One video of the library. ``owned``: the file lies in the library; else it is the person's own, elsewhere."""
+    """One video of the library. ``owned``: the file lies in the library; else it is the person's own, elsewhere.
+
+    ``path`` is where the file is now: of several copies one that is still there, as it was when it was added. Where
+    none is, ``present`` is false and ``path`` tells where the last one was.
+    """
 
     sha256: str
     name: str
@@ -28,6 +31,7 @@ class Entry:
     has_timeline: bool
     size_bytes: int
     owned: bool
+    present: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +69,19 @@ def content_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def entry_of(row: sqlite3.Row) -> Entry:
-    """The entry in a row of ``videos`` with ``has_timeline``."""
-    path = os.fsdecode(row["path"])
+def entry_of(row: sqlite3.Row, path: Path, present: bool) -> Entry:
+    """The entry in a row of ``videos`` with ``has_timeline``; its file was looked for, and lies at ``path``."""
     known = {key: value for key, value in json.loads(row["probe"]).items() if key in Video.__dataclass_fields__}
     return Entry(
         sha256=row["sha256"],
         name=row["name"],
-        path=Path(path),
-        video=dataclasses.replace(Video(**known), path=path),
+        path=path,
+        video=dataclasses.replace(Video(**known), path=str(path)),
         added_at=row["added_at"],
         has_timeline=bool(row["has_timeline"]),
         size_bytes=row["size_bytes"],
         owned=bool(row["owned"]),
+        present=present,
     )
 
 

@@ -3,89 +3,60 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
-import json
-import logging
 import os
 import re
-import shutil
-import socket
-import sqlite3
+import stat
 import time
-import uuid
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
 from assistant.errors import LibraryUnusable
-
-if TYPE_CHECKING:
-    from assistant.store.database import Database
-
-logger = logging.getLogger(__name__)
+from assistant.store.disk import FILE_MODE, Disk, make_folder, make_private_file, reported
+from assistant.store.home import FOLDERS, Names, is_unsigned_name
 
 LEFTOVER_SECONDS = 3600.0
 SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 SAFE_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _BLOCK_BYTES = 1 << 20
-_MAGIC = b"sealed/1 "
-# Process numbers mean something on the machine that gave them only; containers that share a folder differ in this.
-_HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
-
-
-class Disk:
-    """Every call that changes the disk, in one place, so that a test can make any one of them fail."""
-
-    def create(self, path: Path) -> BinaryIO:
-        return path.open("xb")
-
-    def write(self, handle: BinaryIO, data: bytes) -> None:
-        handle.write(data)
-
-    def sync(self, handle: BinaryIO) -> None:
-        handle.flush()
-        os.fsync(handle.fileno())
-
-    def replace(self, source: Path, target: Path) -> None:
-        os.replace(source, target)
-
-    def sync_folder(self, folder: Path) -> None:
-        # A rename lasts only once its folder is on the disk; some file systems refuse to sync a folder, and need not.
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
-                raise
-        finally:
-            os.close(descriptor)
-
-    def commit(self, connection: sqlite3.Connection) -> None:
-        connection.execute("COMMIT")
 
 
 class Files:
-    """The folders of one library: ``videos`` (a folder each), ``uploads``, ``temporary``, ``backups``."""
+    """The folders of one library: ``videos`` (a folder each), ``uploads``, ``temporary``, ``backups``, ``shared``.
 
-    def __init__(self, home: Path, disk: Disk) -> None:
+    Links are never followed: what lies behind one is not the library's.
+    """
+
+    def __init__(self, home: Path, disk: Disk, names: Names) -> None:
         self.home = home
         self.disk = disk
-        self.videos = home / "videos"
-        self.uploads = home / "uploads"
-        self.temporaries = home / "temporary"
-        self.backups = home / "backups"
+        self.names = names
+        self.videos, self.uploads, self.temporaries, self.backups, self.shared = (home / name for name in FOLDERS)
         with reported(home):
             for folder in (self.videos, self.uploads, self.temporaries, self.backups):
-                folder.mkdir(parents=True, exist_ok=True)
+                self.make_folders(folder)
             probe = self.new_temporary()
-            probe.touch()
+            make_private_file(probe)
             probe.unlink()
+
+    def make_folders(self, folder: Path) -> None:
+        """Make a folder of the library, and those between it and the home.
+
+        Raises:
+            LibraryUnusable: one of them is a link.
+        """
+        path = self.home
+        for part in folder.relative_to(self.home).parts:
+            path = path / part
+            if path.is_symlink():
+                raise LibraryUnusable(
+                    f"{path} is a link, which the library never follows",
+                    "put a folder in its place, or choose another --home",
+                )
+            make_folder(path)
 
     def new_temporary(self, suffix: str = "") -> Path:
         """A fresh path in ``temporary`` that says which process made it; nothing is created."""
-        return self.temporaries / own_name(suffix)
+        return self.temporaries / self.names.fresh(suffix)
 
     def write_temporary(self, pieces: Iterable[bytes]) -> Path:
         """The path of a new synced file with these bytes; the caller places or removes it."""
@@ -105,69 +76,81 @@ class Files:
     def place(self, temporary: Path, target: Path) -> None:
         """Rename a synced file to its place, over what was there."""
         with reported(self.home):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self.make_folders(target.parent)
             self.disk.replace(temporary, target)
             self.disk.sync_folder(target.parent)
 
-    def discard(self, path: Path) -> None:
-        """Remove a file or a folder at once for readers; its space may follow a moment later."""
-        if not os.path.lexists(path):
-            return
-        grave = self.new_temporary(".gone")
-        with reported(self.home):
-            os.replace(path, grave)
-        if grave.is_dir() and not grave.is_symlink():
-            shutil.rmtree(grave, ignore_errors=True)
-        else:
-            grave.unlink(missing_ok=True)
-
     def second_name(self, path: Path) -> Path:
         """A temporary with the content of this file: the same bytes on the disk for an upload, else a copy."""
-        if path.is_relative_to(self.uploads):
+        if self.is_upload(path):
             temporary = self.new_temporary(".link")
             with contextlib.suppress(OSError):  # a file system without hard links: copied below
                 os.link(path, temporary)
+                temporary.chmod(FILE_MODE)  # whoever wrote the upload may have given others a right to read it
                 return temporary
         return self.write_temporary(_blocks(path))
 
     def new_upload(self, suffix: str) -> Path:
-        """A fresh path in ``uploads``; nothing is created."""
-        return self.uploads / own_name(suffix)
+        """A fresh empty file in ``uploads`` that only this account may read."""
+        path = self.uploads / self.names.fresh(suffix)
+        with reported(self.home):
+            make_private_file(path)
+        return path
 
-    def discard_video(self, sha256: str, database: Database) -> None:
-        """Remove the folder of a video that the library does not hold, and only then."""
-        folder = self.videos / sha256
-        if not folder.exists():
-            return
-        # Under the lock that adding a video needs: it cannot come back between the look and the removal.
-        with database.writing() as connection:
-            if connection.execute("SELECT 1 FROM videos WHERE sha256 = ?", (sha256,)).fetchone() is None:
-                self.discard(folder)
+    def is_upload(self, path: Path) -> bool:
+        """Whether this is a regular file in ``uploads`` that has a name of ours."""
+        named = self.names.are_ours(path.name) or is_unsigned_name(path.name)
+        return path.parent == self.uploads and named and self.regular(path) is not None
+
+    def regular(self, path: Path) -> Path | None:
+        """The same path where a regular file lies there and no link on the way from the home, else None."""
+        try:
+            parts = path.relative_to(self.home).parts
+        except ValueError:
+            return None
+        if not parts or ".." in parts:
+            return None
+        try:
+            folders_are_real = all(
+                stat.S_ISDIR(self.home.joinpath(*parts[:count]).lstat().st_mode) for count in range(1, len(parts))
+            )
+            return path if folders_are_real and stat.S_ISREG(path.lstat().st_mode) else None
+        except (OSError, ValueError):
+            return None
+
+    def filled(self, path: Path) -> Path | None:
+        """The same path where a regular file of at least one byte lies there, else None."""
+        try:
+            return path if self.regular(path) is not None and path.lstat().st_size > 0 else None
+        except OSError:
+            return None
 
     def leftovers(self, folder: Path) -> Iterator[Path]:
-        """Files and folders here whose process is gone, or that nobody has touched for an hour."""
+        """Files here whose process is gone, or that nobody has touched for an hour; who made them is not asked."""
         for path in sorted(folder.iterdir()):
             with contextlib.suppress(FileNotFoundError):
-                old = time.time() - path.stat(follow_symlinks=False).st_mtime > LEFTOVER_SECONDS
-                if old or _maker_is_gone(path.name):
+                status = path.lstat()
+                maker = self.names.maker(path.name)
+                is_old = time.time() - status.st_mtime > LEFTOVER_SECONDS
+                is_orphaned = maker is not None and not is_alive(maker)
+                if stat.S_ISREG(status.st_mode) and (is_old or is_orphaned):
                     yield path
+
+    def size_bytes(self, folder: Path) -> int:
+        """How many bytes the regular files below this folder hold."""
+        total = 0
+        for parent, _, names in os.walk(folder):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    status = os.lstat(os.path.join(parent, name))
+                    total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+        return total
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as handle:
         while block := handle.read(_BLOCK_BYTES):
             yield block
-
-
-def own_name(suffix: str = "") -> str:
-    """A name nobody else uses, with the process that made it in front."""
-    return f"{_HOST}-{os.getpid()}-{uuid.uuid4().hex}{suffix}"
-
-
-def _maker_is_gone(name: str) -> bool:
-    host, _, rest = name.partition("-")
-    number, _, _ = rest.partition("-")
-    return host == _HOST and number.isdecimal() and not is_alive(int(number))
 
 
 def is_alive(process_id: int) -> bool:
@@ -181,70 +164,7 @@ def is_alive(process_id: int) -> bool:
     return True
 
 
-def if_filled(path: Path) -> Path | None:
-    """The path where a file of at least one byte lies there, else None."""
-    try:
-        return path if path.stat().st_size > 0 else None
-    except OSError:
-        return None
-
-
 def suffix_of(name: str) -> str:
     """The suffix of a name from outside, where it is a plain one, else nothing."""
     suffix = Path(name).suffix.lower()
     return suffix if SAFE_SUFFIX.fullmatch(suffix) else ""
-
-
-def seal(payload: bytes) -> tuple[bytes, bytes]:
-    """A header that lets `unseal` notice damage, and the payload, to be written one after the other."""
-    note = json.dumps({"bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()})
-    return _MAGIC + note.encode() + b"\n", payload
-
-
-def unseal(path: Path) -> bytes | None:
-    """The payload of a sealed file; None where there is no such file or where it is damaged (it is then removed)."""
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        logger.warning("unreadable file=%s reason=%s", path.name, error.strerror)
-        content = b""
-    header, _, payload = content.partition(b"\n")
-    if header.startswith(_MAGIC):
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            note = json.loads(header[len(_MAGIC) :])
-            if note["bytes"] == len(payload) and note["sha256"] == hashlib.sha256(payload).hexdigest():
-                return payload
-    remove_damaged(path)
-    return None
-
-
-def remove_damaged(path: Path) -> None:
-    """Remove a file that cannot be trusted, and say so in the log."""
-    logger.warning("damaged file removed, it will be made again: %s", path.name)
-    with contextlib.suppress(OSError):
-        path.unlink()
-
-
-@contextlib.contextmanager
-def reported(folder: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into a `LibraryUnusable` that names the way out."""
-    try:
-        yield
-    except OSError as error:
-        raise unusable(error, folder) from error
-
-
-def unusable(error: OSError, folder: Path) -> LibraryUnusable:
-    """What this refusal of the operating system means for the library in ``folder``."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return LibraryUnusable(
-            f"the disk that holds the library {folder} is full", "free some space there and try again"
-        )
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        return LibraryUnusable("too many files are open on this machine", "close some programs and try again")
-    return LibraryUnusable(
-        f"the library {folder} cannot be written ({error.strerror or error})",
-        "choose another folder with --home or ASSISTANT_HOME",
-    )

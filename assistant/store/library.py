@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import logging
-import os
-import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,16 +15,20 @@ from numpy.typing import NDArray
 from assistant.core import documents
 from assistant.core.documents import Json
 from assistant.core.timeline import Segment, Timeline, Video
-from assistant.errors import Cancelled
 from assistant.store import index, stages
-from assistant.store.cards import CARD_NAME, pieces_of
+from assistant.store.backups import Backups
 from assistant.store.chats import Chats
 from assistant.store.database import Database
-from assistant.store.entries import Correction, Entry, Hit, checked_sha256, content_hash, correction_of, entry_of
-from assistant.store.files import SAFE_NAME, Disk, Files, if_filled, reported, seal, suffix_of, unseal
+from assistant.store.disk import Disk, close_to_others, reported
+from assistant.store.entries import Correction, Entry, Hit, checked_sha256, content_hash, correction_of
+from assistant.store.files import SAFE_NAME, Files, suffix_of
+from assistant.store.home import claim
+from assistant.store.made import Made
+from assistant.store.sealed import seal
 from assistant.store.stages import stage_key
 from assistant.store.sweep import sweep
 from assistant.store.text import clean, dump
+from assistant.store.videos import Videos
 
 logger = logging.getLogger(__name__)
 
@@ -42,20 +43,37 @@ class Library:
         disk: the calls that change the disk; tests give one that fails.
 
     Raises:
-        LibraryUnusable: the folder cannot be written, or its database is damaged or newer than this program.
+        LibraryUnusable: the folder cannot be written or holds other things, or its database is damaged or newer than
+            this program.
     """
 
     def __init__(self, home: Path, disk: Disk | None = None) -> None:
         self.home = home.expanduser().absolute()
         self._disk = disk or Disk()
-        self.files = Files(self.home, self._disk)
-        self.database = Database(self.home / "library.sqlite", self.files.backups, self._disk)
-        self.chats = Chats(self.database)
-        self.sweep()
+        names = claim(self.home, self._disk)
+        self.files = Files(self.home, self._disk, names)
+        self.database = Database(self.home / "library.sqlite", Backups(self.files.backups, names), self._disk)
+        try:
+            self.chats = Chats(self.database)
+            self._made = Made(self.files, self.database)
+            self._videos = Videos(self.database, self.files, self._made)
+            self.sweep()
+            with reported(self.home):
+                was_open_to_others = self._made.close_to_others()
+        except BaseException:
+            self.database.close()
+            raise
+        # What the person should be told once, a sentence each; the surfaces say it.
+        self.notices: tuple[str, ...] = ()
+        if was_open_to_others and not self.database.new:
+            self.notices = (
+                f"other accounts on this machine could read the library {self.home}; it is closed to them now",
+            )
+            logger.warning("%s", self.notices[0])
 
     def sweep(self) -> None:
         """Clear away what killed processes left in the making; done at every opening."""
-        sweep(self.files, self.database)
+        sweep(self.files, self.database, self._made)
 
     def close(self) -> None:
         """Let go of the database; the library object is of no use afterwards."""
@@ -70,7 +88,7 @@ class Library:
     # --- videos -----------------------------------------------------------------------------------------------------
 
     def add_video(self, path: Path, name: str, video: Video, keep_copy: bool = False) -> Entry:
-        """The entry of this video, new or known. A file below ``uploads`` becomes the library's own.
+        """The entry of this video, new or known. An upload becomes the library's own.
 
         The file given stays where it is (an upload is linked, not moved: work on it may be under way); the name of a
         video that is already known stays too.
@@ -81,76 +99,39 @@ class Library:
             video: what probing found; ``sha256`` is the content's.
             keep_copy: copy a file from elsewhere into the library.
         """
-        path = path.absolute()
-        sha256 = checked_sha256(video.sha256)
-        with reported(path):
-            status = path.stat()
-        with self.database.writing() as connection:
-            connection.execute(
-                "INSERT INTO videos (sha256, name, path, probe, size_bytes, added_at) VALUES (?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (sha256) DO UPDATE SET probe = excluded.probe,"
-                " path = CASE WHEN owned THEN path ELSE excluded.path END",
-                (sha256, clean(name), os.fsencode(path), dump(video), status.st_size, time.time()),
-            )
-            connection.execute(
-                "INSERT OR REPLACE INTO paths (path, size_bytes, mtime_ns, sha256) VALUES (?, ?, ?, ?)",
-                (os.fsencode(path), status.st_size, status.st_mtime_ns, sha256),
-            )
-        if keep_copy or path.is_relative_to(self.files.uploads):
-            self._adopt(path, sha256, suffix_of(path.name) or suffix_of(name))
-        return self._carded(sha256)
+        return self._videos.add(path, name, video, keep_copy)
 
     def videos(self) -> list[Entry]:
         """Every video, the newest first."""
-        rows = self.database.read(f"{_ENTRIES} ORDER BY v.added_at DESC, v.sha256")
-        return [entry_of(row) for row in rows]
+        return self._videos.all()
 
     def entry(self, sha256: str) -> Entry | None:
         """The video with this content hash, or None."""
-        rows = self.database.read(f"{_ENTRIES} WHERE v.sha256 = ?", (sha256,))
-        return entry_of(rows[0]) if rows else None
+        return self._videos.get(sha256)
 
     def find_by_path(self, path: Path, size_bytes: int, mtime_ns: int) -> str | None:
         """The sha256 that this very file had when it was added, or None where the file is new or was changed."""
-        rows = self.database.read(
-            "SELECT sha256 FROM paths WHERE path = ? AND size_bytes = ? AND mtime_ns = ?",
-            (os.fsencode(path.absolute()), size_bytes, mtime_ns),
-        )
-        return str(rows[0]["sha256"]) if rows else None
+        return self._videos.find(path, size_bytes, mtime_ns)
+
+    def prefer_path(self, sha256: str, path: Path) -> None:
+        """Use this one of the copies that `find_by_path` knows, as the person named it; one of our own comes first."""
+        self._videos.prefer(sha256, path.absolute())
 
     def rename(self, sha256: str, name: str) -> None:
         """Call the video otherwise; its file keeps its name."""
-        if self.database.write("UPDATE videos SET name = ? WHERE sha256 = ?", (clean(name), sha256)):
-            self._carded(sha256)
+        self._videos.rename(sha256, name)
 
     def delete_video(self, sha256: str) -> None:
-        """Remove the video and all that came from it; never a file of the person's own outside the library."""
-        card = self.files.videos / checked_sha256(sha256) / CARD_NAME
-        with self.database.writing() as connection:
-            # First of all: without it the folder is not wanted, should this process end here.
-            with reported(self.home):
-                if card.exists():
-                    card.unlink()
-                    self._disk.sync_folder(card.parent)
-            known = connection.execute("SELECT path FROM paths WHERE sha256 = ?", (sha256,)).fetchall()
-            connection.execute("DELETE FROM videos WHERE sha256 = ?", (sha256,))
-            connection.execute("DELETE FROM jobs WHERE sha256 = ? AND state <> 'running'", (sha256,))
-            connection.execute("UPDATE jobs SET cancel_requested = 1 WHERE sha256 = ?", (sha256,))
-            index.forget(connection, sha256)
-        self.files.discard_video(sha256, self.database)
-        for row in known:
-            self.discard_upload(Path(os.fsdecode(row["path"])))
+        """Remove the video and all that was made of it; never a file that this program did not make, wherever."""
+        self._videos.delete(sha256)
 
     def new_upload(self, name: str) -> Path:
-        """A path below ``uploads`` for a file that a person sends; only the suffix comes from its name."""
+        """An empty file below ``uploads`` for what a person sends; only the suffix comes from its name."""
         return self.files.new_upload(suffix_of(name))
 
     def discard_upload(self, path: Path) -> None:
-        """Remove an upload that is not needed any more; a path outside ``uploads`` is left alone."""
-        if path.absolute().parent == self.files.uploads:
-            self.database.write("DELETE FROM paths WHERE path = ?", (os.fsencode(path.absolute()),))
-            with reported(self.home):
-                path.unlink(missing_ok=True)
+        """Remove an upload that is not needed any more; any other file is left alone, wherever it lies."""
+        self._videos.discard_upload(path)
 
     # --- finished stages --------------------------------------------------------------------------------------------
 
@@ -166,7 +147,8 @@ class Library:
 
     def load_stage(self, key: str) -> Json | None:
         """The stored result, or None where there is none, or where it was damaged and is now removed."""
-        return stages.read_document(stages.file_of(self.home, key, ".json"))
+        path = self.files.regular(stages.file_of(self.home, key, ".json"))
+        return stages.read_document(path) if path is not None else None
 
     def save_arrays(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep the arrays of a stage, as `save_stage` keeps its document."""
@@ -174,19 +156,20 @@ class Library:
 
     def load_arrays(self, key: str) -> dict[str, NDArray[Any]] | None:
         """The stored arrays, or None, as `load_stage`."""
-        return stages.read_arrays(stages.file_of(self.home, key, ".npz"))
+        path = self.files.regular(stages.file_of(self.home, key, ".npz"))
+        return stages.read_arrays(path) if path is not None else None
 
     # --- pictures and other files of a video ------------------------------------------------------------------------
 
     def save_picture(self, sha256: str, name: str, data: bytes) -> Path:
         """The file that now holds this picture; ``name`` is one of ours (``segment-12.jpg``)."""
         target = self._file(sha256, "pictures", name)
-        self._place(self.files.write_temporary([data]), sha256, target)
+        self._videos.place(self.files.write_temporary([data]), sha256, target)
         return target
 
     def picture(self, sha256: str, name: str) -> Path | None:
         """The picture of this name, or None."""
-        return if_filled(self._file(sha256, "pictures", name))
+        return self.files.filled(self._file(sha256, "pictures", name))
 
     def new_temporary(self, suffix: str = "") -> Path:
         """A path for a file in the making, on the library's disk; `adopt_file` makes it last."""
@@ -196,21 +179,18 @@ class Library:
         """Where a finished file from `new_temporary` lies now, as this video's file ``name`` (``proxy.mp4``)."""
         target = self._file(sha256, "files", name)
         with reported(self.home), temporary.open("rb") as handle:
+            close_to_others(temporary)
             self._disk.sync(handle)
-        self._place(temporary, sha256, target)
+        self._videos.place(temporary, sha256, target)
         return target
 
     def file(self, sha256: str, name: str) -> Path | None:
         """The video's file of this name, or None."""
-        return if_filled(self._file(sha256, "files", name))
+        return self.files.filled(self._file(sha256, "files", name))
 
     def size_bytes(self, sha256: str) -> int:
         """How much disk the library uses for this video."""
-        total = 0
-        for path in (self.files.videos / checked_sha256(sha256)).rglob("*"):
-            with contextlib.suppress(OSError):
-                total += path.stat().st_size if path.is_file() else 0
-        return total
+        return self.files.size_bytes(self.files.videos / checked_sha256(sha256))
 
     # --- timelines --------------------------------------------------------------------------------------------------
 
@@ -220,7 +200,7 @@ class Library:
         document = dump(dataclasses.replace(timeline, video=dataclasses.replace(timeline.video, path="")).to_json())
         content = content_hash(document)
         with self.database.writing() as connection:
-            self._require(connection, sha256)
+            self._videos.require(connection, sha256)
             known = connection.execute("SELECT content_sha256 FROM timelines WHERE sha256 = ?", (sha256,)).fetchone()
             if known is None or known[0] != content:
                 connection.execute("DELETE FROM documents WHERE sha256 = ?", (sha256,))
@@ -234,11 +214,11 @@ class Library:
     def timeline(self, sha256: str) -> Timeline | None:
         """The latest timeline of the video, or None."""
         rows = self.database.read(
-            "SELECT t.document, t.content_sha256, v.path FROM timelines t JOIN videos v USING (sha256)"
-            " WHERE t.sha256 = ?",
+            "SELECT document, content_sha256 FROM timelines WHERE sha256 = ?",
             (sha256,),
         )
-        if not rows:
+        entry = self.entry(sha256)
+        if not rows or entry is None:
             return None
         try:
             if content_hash(rows[0]["document"]) != rows[0]["content_sha256"]:
@@ -248,14 +228,12 @@ class Library:
             logger.warning("damaged timeline removed video=%s: %s", sha256[:8], error)
             self.database.write("DELETE FROM timelines WHERE sha256 = ?", (sha256,))
             return None
-        return dataclasses.replace(
-            timeline, video=dataclasses.replace(timeline.video, path=os.fsdecode(rows[0]["path"]))
-        )
+        return dataclasses.replace(timeline, video=dataclasses.replace(timeline.video, path=str(entry.path)))
 
     def save_partial(self, sha256: str, segments: Iterable[Segment], afresh: bool = False) -> None:
         """Add finished segments of an analysis that still runs, or begin ``afresh``; the same id replaces itself."""
         with self.database.writing() as connection:
-            self._require(connection, sha256)
+            self._videos.require(connection, sha256)
             if afresh:
                 connection.execute("DELETE FROM partial_segments WHERE sha256 = ?", (sha256,))
             connection.executemany(
@@ -283,7 +261,7 @@ class Library:
     def save_document(self, sha256: str, kind: str, key: str, document: Json) -> None:
         """Keep a summary, an explanation or the like; it goes when another timeline comes."""
         with self.database.writing() as connection:
-            self._require(connection, sha256)
+            self._videos.require(connection, sha256)
             connection.execute(
                 "INSERT OR REPLACE INTO documents (sha256, kind, key, document, saved_at) VALUES (?, ?, ?, ?, ?)",
                 (sha256, kind, key, dump(document), time.time()),
@@ -299,7 +277,7 @@ class Library:
     def correct(self, sha256: str, segment: Segment, kind: str, label: str) -> None:
         """Keep the label that the person says is right; ``kind`` is ``action`` or ``description``."""
         with self.database.writing() as connection:
-            self._require(connection, sha256)
+            self._videos.require(connection, sha256)
             connection.execute(
                 "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -339,57 +317,13 @@ class Library:
             raise ValueError(f"not a file name of ours: {name!r}")
         return self.files.videos / checked_sha256(sha256) / folder / name
 
-    def _carded(self, sha256: str) -> Entry:
-        """The entry, with its card written beside its files."""
-        entry = self.entry(sha256)
-        if entry is None:
-            raise _removed()
-        target = self.files.videos / sha256 / CARD_NAME
-        pieces = pieces_of(entry)
-        if unseal(target) != pieces[1]:
-            self._place(self.files.write_temporary(pieces), sha256, target)
-        return entry
-
-    def _require(self, connection: sqlite3.Connection, sha256: str) -> None:
-        if connection.execute("SELECT 1 FROM videos WHERE sha256 = ?", (sha256,)).fetchone() is None:
-            raise _removed()
-
     def _seal(self, key: str, suffix: str, payload: bytes) -> None:
-        target = stages.file_of(self.home, key, suffix)
+        target, owner = stages.file_of(self.home, key, suffix), stages.owner_of(key)
         temporary = self.files.write_temporary(seal(payload))
-        self._place(temporary, stages.owner_of(key), target)
-
-    def _place(self, temporary: Path, owner: str, target: Path) -> None:
+        if owner != stages.SHARED:
+            self._videos.place(temporary, owner, target)
+            return
         try:
-            # The transaction writes nothing: it keeps others from deleting the video between the look and the rename.
-            with self.database.writing() as connection:
-                if owner != stages.SHARED:
-                    self._require(connection, owner)
-                self.files.place(temporary, target)
+            self.files.place(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
-
-    def _adopt(self, path: Path, sha256: str, suffix: str) -> None:
-        """Make the file the library's own: a second name for an upload, a copy of what lies elsewhere."""
-        target = self.files.videos / sha256 / f"original{suffix}"
-        entry = self.entry(sha256)
-        if entry is not None and entry.owned and entry.path.is_file():
-            return
-        with reported(self.home):
-            temporary = self.files.second_name(path)
-            try:
-                with self.database.writing() as connection:
-                    self._require(connection, sha256)
-                    self.files.place(temporary, target)
-                    connection.execute(
-                        "UPDATE videos SET path = ?, owned = 1 WHERE sha256 = ?", (os.fsencode(target), sha256)
-                    )
-            finally:
-                temporary.unlink(missing_ok=True)
-
-
-_ENTRIES = "SELECT v.*, EXISTS (SELECT 1 FROM timelines t WHERE t.sha256 = v.sha256) AS has_timeline FROM videos v"
-
-
-def _removed() -> Cancelled:
-    return Cancelled("the video was removed from the library meanwhile", "add it again to analyse it")

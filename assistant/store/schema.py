@@ -98,4 +98,14 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_state ON jobs(state, position);
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+# What this program laid into a video's folder, by its place there; only that is ever removed. The rows outlive the
+# video's own, since a deletion may be cut short between the two.
+_VERSION_2 = """
+CREATE TABLE made (
+    owner TEXT NOT NULL,
+    place TEXT NOT NULL,
+    PRIMARY KEY (owner, place)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.core.documents import Json
-from assistant.store.files import remove_damaged, unseal
+from assistant.store.sealed import remove_damaged, unseal
 from assistant.store.text import dump
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def file_of(home: Path, key: str, suffix: str) -> Path:
 
 def read_document(path: Path) -> Json | None:
     """The stored document, or None where there is none that can be trusted."""
-    payload = unseal(path)
+    payload = unseal(path, remove_what_is_damaged=True)
     if payload is None:
         return None
     try:
@@ -84,7 +84,7 @@ def pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
     """The stored arrays, or None where there are none that can be trusted."""
-    payload = unseal(path)
+    payload = unseal(path, remove_what_is_damaged=True)
     if payload is None:
         return None
     try:

@@ -28,8 +28,10 @@ from assistant.core.timeline import (
 )
 from assistant.errors import Cancelled, LibraryUnusable
 from assistant.store import Library, stage_key
+from assistant.store.backups import Backups
 from assistant.store.database import Database
-from assistant.store.files import Disk
+from assistant.store.disk import Disk
+from assistant.store.home import Names
 from assistant.store.schema import MIGRATIONS
 
 
@@ -61,6 +63,10 @@ def timeline_of(video, *, said="Hello from the über garden", action="moving lef
         Segment(2, spans[1], (ActionScore("rotating", 0.7),), (), (Utterance(spans[1], said),)),
     )
     return Timeline(video, segments, (Shot(Span(0.0, 4.0), "start"),), (spans[1],), (), Provenance("demo"))
+
+
+def backups_in(home):
+    return Backups(home / "backups", Names(b"a key"))
 
 
 @pytest.fixture
@@ -530,7 +536,7 @@ def test_a_migration_keeps_what_was_there_and_makes_a_backup_first(tmp_path):
     with Library(tmp_path) as library:
         library.set_preference("a", 1)
     later = (*MIGRATIONS, "ALTER TABLE preferences ADD COLUMN note TEXT;\nCREATE TABLE more (x);\n")
-    database = Database(tmp_path / "library.sqlite", tmp_path / "backups", Disk(), later)
+    database = Database(tmp_path / "library.sqlite", backups_in(tmp_path), Disk(), later)
     assert [tuple(row) for row in database.read("SELECT key, value, note FROM preferences")] == [("a", "1", None)]
     database.close()
     (backup,) = (tmp_path / "backups").iterdir()
@@ -545,7 +551,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
         library.set_preference("a", 1)
     broken = (*MIGRATIONS, "CREATE TABLE more (x);\nCREATE TABLE more (x);\n")
     with pytest.raises(LibraryUnusable):
-        Database(tmp_path / "library.sqlite", tmp_path / "backups", Disk(), broken)
+        Database(tmp_path / "library.sqlite", backups_in(tmp_path), Disk(), broken)
     with Library(tmp_path) as library:
         assert library.preference("a") == 1
         assert library.database.read("SELECT 1 FROM sqlite_master WHERE name = 'more'") == []
@@ -597,17 +603,23 @@ def test_threads_share_one_library(library, video):
     assert len(library.chats.turns(conversation)) == 80
 
 
-def test_opening_clears_away_what_dead_processes_left_and_nothing_else(tmp_path):
+def test_opening_clears_away_what_dead_processes_left_and_nothing_else(tmp_path, video_file):
+    sha256 = video_of(video_file).sha256
     with Library(tmp_path) as library:
         host = library.new_temporary().name.partition("-")[0]
-    dead, mine = f"{host}-{2**22 + 7}-abc.part", f"{host}-{os.getpid()}-abc.part"
-    elsewhere = f"ffffffff-{2**22 + 7}-abc.part"
+        sign = library.files.names.sign
+        library.add_video(video_file, "film", video_of(video_file))
+        library.save_picture(sha256, "segment-1.jpg", b"picture")
+        # As a process leaves it that is killed between a deletion and the removal of the files.
+        (tmp_path / "videos" / sha256 / "card.json").unlink()
+        library.database.write("DELETE FROM videos WHERE sha256 = ?", (sha256,))
+    dead, mine = sign(f"{host}-{2**22 + 7}-abc", ".part"), sign(f"{host}-{os.getpid()}-abc", ".part")
+    elsewhere = sign(f"ffffffff-{2**22 + 7}-abc", ".part")
     for folder in ("temporary", "uploads"):
         for name in (dead, mine, elsewhere):
             file_with(tmp_path / folder / name)
-    old = file_with(tmp_path / "temporary" / f"{host}-{os.getpid()}-old.part")
+    old = file_with(tmp_path / "temporary" / sign(f"{host}-{os.getpid()}-old", ".part"))
     os.utime(old, (time.time() - 7200,) * 2)
-    file_with(tmp_path / "videos" / ("a" * 64) / "pictures" / "segment-1.jpg")
     Library(tmp_path).close()
     for folder in ("temporary", "uploads"):
         assert {path.name for path in (tmp_path / folder).iterdir()} == {mine, elsewhere}
@@ -617,7 +629,7 @@ def test_opening_clears_away_what_dead_processes_left_and_nothing_else(tmp_path)
 def test_an_upload_that_a_job_waits_for_is_kept(tmp_path):
     with Library(tmp_path) as library:
         host = library.new_temporary().name.partition("-")[0]
-        upload = file_with(tmp_path / "uploads" / f"{host}-{2**22 + 7}-abc.mp4")
+        upload = file_with(tmp_path / "uploads" / library.files.names.sign(f"{host}-{2**22 + 7}-abc", ".mp4"))
         library.database.write(
             "INSERT INTO jobs (id, position, kind, name, path, state, created_at)"
             " VALUES ('x', 1, 'analyze', '', ?, 'waiting', 0)",
@@ -639,7 +651,7 @@ def test_many_may_open_a_new_library_at_the_same_moment(tmp_path):
     def open_one(folder, gate):
         gate.wait()
         try:
-            Database(folder / "library.sqlite", folder / "backups", Disk()).close()
+            Database(folder / "library.sqlite", backups_in(folder), Disk()).close()
         except LibraryUnusable as error:
             failed.append(error)
 

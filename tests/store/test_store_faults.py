@@ -20,7 +20,9 @@ from assistant.core.timeline import ActionScore, Answer, Provenance, Segment, Sh
 from assistant.errors import LibraryUnusable
 from assistant.jobs.rows import JobRows
 from assistant.store import Library, stage_key
-from assistant.store.files import Disk, unseal
+from assistant.store.disk import Disk
+from assistant.store.home import MARKER
+from assistant.store.sealed import unseal
 
 CONTENTS = (b"one film", b"another film")
 
@@ -85,7 +87,8 @@ def analysis(home: Path, disk: Disk) -> None:
         rows = JobRows(library)
         rows.wait_again(["analyze"])
         for number, content in enumerate(CONTENTS):
-            path = home / "uploads" / f"upload-{number}.mp4"
+            path = library.files.uploads / library.files.names.sign(f"upload-{number}", ".mp4")
+            path.write_bytes(content)
             sha256 = hashlib.sha256(content).hexdigest()
             video = Video(str(path), sha256, 2.0, 64, 48, 25.0, False)
             job = rows.add(path, f"film {number}", "analyze", {}, 32)
@@ -126,12 +129,6 @@ def keep_proxy(library: Library, sha256: str) -> None:
         made.unlink(missing_ok=True)
 
 
-def prepare(home: Path) -> None:
-    (home / "uploads").mkdir(parents=True, exist_ok=True)
-    for number, content in enumerate(CONTENTS):
-        (home / "uploads" / f"upload-{number}.mp4").write_bytes(content)
-
-
 def problems(home: Path) -> list[str]:
     """What is orphaned, missing or mismatched in a library, before anything has tidied it."""
     database = sqlite3.connect(home / "library.sqlite")
@@ -143,7 +140,7 @@ def problems(home: Path) -> list[str]:
         found += [f"folder without a row: {p.name}" for p in (home / "videos").iterdir() if p.name not in rows]
         found += [f"dangling row: {row[:]}" for row in database.execute("PRAGMA foreign_key_check")]
     database.close()
-    found += [f"left in the making: {path.name}" for path in (home / "temporary").iterdir()]
+    found += [f"left in the making: {path.name}" for path in home.glob("temporary/*")]
     for sha256, path in known.items():
         content = Path(path).read_bytes() if Path(path).exists() else b""
         if hashlib.sha256(content).hexdigest() != sha256:
@@ -156,7 +153,8 @@ def problems(home: Path) -> list[str]:
 def state(home: Path) -> dict[str, object]:
     """What a person would notice, without the times of writing."""
     with Library(home) as library:
-        files = sorted(path for path in home.rglob("*") if path.is_file() and "sqlite" not in path.name)
+        # The mark holds a key that no two libraries share.
+        files = sorted(p for p in home.rglob("*") if p.is_file() and "sqlite" not in p.name and MARKER not in p.name)
         return {
             "files": {str(path.relative_to(home)): path.read_bytes() for path in files},
             "videos": [(entry.sha256, entry.name, entry.owned, entry.has_timeline) for entry in library.videos()],
@@ -187,7 +185,6 @@ def folder(tmp_path):
 
 @pytest.fixture
 def reference(folder):
-    prepare(folder / "reference")
     analysis(folder / "reference", Disk())
     return state(folder / "reference")
 
@@ -197,7 +194,6 @@ def test_whichever_write_sync_rename_or_commit_fails_nothing_is_half_there(folde
     while failed:
         nth += 1
         home = folder / str(nth)
-        prepare(home)
         try:
             analysis(home, FailingDisk(nth, "error"))
             failed = False
@@ -205,7 +201,6 @@ def test_whichever_write_sync_rename_or_commit_fails_nothing_is_half_there(folde
             said = str(error)
         assert not failed or "free some space" in said, f"call {nth}"
         assert problems(home) == [], f"after call {nth} failed"
-        prepare(home)
         analysis(home, Disk())
         assert problems(home) == []
         assert state(home) == reference, f"after call {nth} failed and the work was done again"
@@ -216,12 +211,11 @@ KILLER = """
 import os, sys
 sys.path[:0] = {tests!r}
 from pathlib import Path
-from test_store_faults import FailingDisk, analysis, prepare
+from test_store_faults import FailingDisk, analysis
 nth = 0
 while True:
     nth += 1
     home = Path({folder!r}) / str(nth)
-    prepare(home)
     child = os.fork()
     if child == 0:
         analysis(home, FailingDisk(nth, "kill"))
@@ -242,7 +236,6 @@ def test_a_process_killed_before_any_write_loses_only_that_write(folder, referen
         home = folder / str(nth)
         Library(home).close()
         assert problems(home) == [], f"killed before call {nth}"
-        prepare(home)
         analysis(home, Disk())
         assert state(home) == reference, f"killed before call {nth}, and the work was done again"
 

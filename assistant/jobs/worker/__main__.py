@@ -24,6 +24,7 @@ def _load(name: str) -> Callable[[Settings], Target]:
 
 def main() -> None:
     """Serve the parent on the other end of standard input; does not return."""
+    os.umask(0o077)  # all that a worker writes is the library's, and a copy for browsers is written by FFmpeg itself
     # What libraries print must not land among the events: they get standard error as their standard output.
     channel = Channel(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)
