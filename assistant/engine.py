@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
@@ -104,7 +105,11 @@ class Assistant:
             return None
         sha256 = self.library.find_by_path(path, status.st_size, status.st_mtime_ns)
         entry = self.library.entry(sha256) if sha256 else None
-        return entry.video if entry else None
+        if sha256 is None or entry is None:
+            return None
+        # Of several copies the one that the person names is the one that is read and shown.
+        self.library.prefer_path(sha256, path)
+        return dataclasses.replace(entry.video, path=str(path))
 
     def timeline(self, sha256: str) -> Timeline | None:
         """The latest timeline of a video in the library, or None."""
@@ -188,6 +193,7 @@ class Assistant:
 
         Raises:
             UnknownSegment: no such segment or label, or a segment without actions.
+            VideoUnreadable: no copy of the file is where it was, as it was.
             Cancelled: stopped half-way; what is done is kept.
         """
         from assistant import explain
@@ -197,6 +203,9 @@ class Assistant:
             return stored
         timeline = self._required(sha256)
         segment = _segment(timeline, segment_id)
+        entry = self.library.entry(sha256)
+        if entry is not None and not entry.present:
+            raise VideoUnreadable(f"{entry.name} is no longer where it was", "put the file back, or analyse it again")
         explanation = explain.explain(self._context(), timeline, segment, label, progress, cancelled)
         self.library.save_document(sha256, WHY, _why_key(segment, label), explanation.to_json())
         return explanation

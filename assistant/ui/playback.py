@@ -38,7 +38,7 @@ def state(here: Services, entry: Entry) -> dict[str, Any]:
 
     Begins the proxy where one is needed and nobody stopped it; ``can_make`` says whether it can be begun again.
     """
-    if not entry.path.is_file():
+    if not entry.present:
         return _view(reason="The file is no longer where it was.")
     proxy = here.assistant.library.file(entry.sha256, PROXY_NAME)
     if proxy is not None:
@@ -59,7 +59,7 @@ def state(here: Services, entry: Entry) -> dict[str, Any]:
 def file_to_play(here: Services, entry: Entry) -> Path | None:
     """The proxy where there is one, else the file itself."""
     proxy = here.assistant.library.file(entry.sha256, PROXY_NAME)
-    return proxy or (entry.path if entry.path.is_file() else None)
+    return proxy or (entry.path if entry.present else None)
 
 
 def begin_proxy(here: Services, entry: Entry) -> Job:
