@@ -24,7 +24,7 @@ for name, command in {{
     "llm": ["ask", film, {QUESTION!r}, "--answerer", "llm"],
     "summary": ["summarize", film, "--answerer", "llm"],
 }}.items():
-    code = main([*common, *command, "--json", f"{{home}}/{{name}}.json"])
+    code = main([*common, *command, "--json", f"{{home}}/../{{name}}.json"])
     if code:
         sys.exit(f"{{name}} ended with {{code}}")
 """
@@ -33,7 +33,7 @@ for name, command in {{
 def test_no_log_line_holds_what_was_said_asked_or_answered(tmp_path):
     film = shutil.copy(SAMPLE, tmp_path / "our wedding.mp4")
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path), str(film)],
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "home"), str(film)],
         cwd=ROOT,
         capture_output=True,
         text=True,
