@@ -12,6 +12,7 @@ import re
 import shutil
 import socket
 import sqlite3
+import stat
 import time
 import uuid
 import zlib
@@ -182,11 +183,12 @@ def is_alive(process_id: int) -> bool:
 
 
 def if_filled(path: Path) -> Path | None:
-    """The path where a file of at least one byte lies there, else None."""
+    """The path where a plain file of at least one byte lies there (no link to one), else None."""
     try:
-        return path if path.stat().st_size > 0 else None
+        found = path.stat(follow_symlinks=False)
     except OSError:
         return None
+    return path if stat.S_ISREG(found.st_mode) and found.st_size > 0 else None
 
 
 def suffix_of(name: str) -> str:
