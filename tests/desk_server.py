@@ -16,7 +16,7 @@ from desk_fixture import FakeAssistant, FakeJobs, fill  # noqa: E402
 from assistant.config import Settings  # noqa: E402
 from assistant.store import Library  # noqa: E402
 from assistant.ui import services as shared  # noqa: E402
-from assistant.ui.serve import build, options  # noqa: E402
+from assistant.ui.serve import build, run  # noqa: E402
 
 
 def main(home: Path, port: int, name: str) -> None:
@@ -25,7 +25,7 @@ def main(home: Path, port: int, name: str) -> None:
     sha256 = fill(library, home, name)
     shared.install(shared.Services(settings, FakeAssistant(settings, library, pause_seconds=0.05), FakeJobs()))
     print(sha256, flush=True)
-    build().run(config=options("127.0.0.1", port))
+    run(build(), "127.0.0.1", port)
 
 
 if __name__ == "__main__":

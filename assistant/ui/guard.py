@@ -146,13 +146,11 @@ def refusal(scope: Scope, names: Iterable[str]) -> Refusal | None:
         return MALFORMED
     if not is_own_host(host, names):
         return NOT_HERE
-    if scope["path"].startswith(UNUSED):
-        return NOTHING
     if origins and (reason := _wrong_origin(origins[0], host)):
         return reason
     if scope["type"] == "websocket":
         return None if origins else FOREIGN
-    return _wrong_site(headers, scope["method"])
+    return _wrong_site(headers, scope["method"]) or (NOTHING if scope["path"].startswith(UNUSED) else None)
 
 
 def _wrong_origin(origin: str, host: Authority) -> Refusal | None:
