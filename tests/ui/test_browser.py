@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,6 +58,9 @@ class Server:
             try:
                 with urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=5):
                     return
+            except urllib.error.HTTPError as error:  # it is there, and asks for its token
+                error.close()
+                return
             except OSError:
                 if time.monotonic() > deadline or self.process.poll() is not None:
                     raise
