@@ -47,6 +47,7 @@ def build(token: str = "") -> Any:
     from assistant.ui.gate import TokenGate
     from assistant.ui.guard import HostGuard
     from assistant.ui.routes import routes
+    from assistant.ui.services import guarded
 
     # Streamlit takes a folder called pages/ for its older kind of app until st.navigation has run once, and would show
     # the first visitor of any page but the first a bare script.
@@ -57,6 +58,7 @@ def build(token: str = "") -> Any:
     gate = [Middleware(TokenGate, token=token)] if token else []
     # The page is Streamlit's own; what stands in it changes with its version.
     shell = (Path(st.__file__).parent / "static" / "index.html").read_bytes()
+    guarded.set()
     return st.App(SCRIPT, routes=routes(), middleware=[Middleware(HostGuard, page=shell), *gate])
 
 
