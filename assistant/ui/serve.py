@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
@@ -77,7 +78,8 @@ def run(app: Any, host: str, port: int, token: str = "") -> None:
     listening = listen(host, port)
     port = listening.getsockname()[1]
     load_config_options(options(host, port))
-    with listening:
+    # uvicorn ends in good order at Ctrl-C, and raises the interrupt again afterwards.
+    with listening, contextlib.suppress(KeyboardInterrupt):
         server(app, lambda: sys.stderr.write(greeting(host, port, token))).run(sockets=[listening])
 
 

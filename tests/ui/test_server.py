@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -104,6 +105,15 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path):
     assert "cannot listen" in ran.stderr
     assert "--port" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_ctrl_c_ends_the_app_without_a_word(tmp_path):
+    process, port, _ = start(tmp_path / "home", "127.0.0.1", tmp_path / "log", "--no-token")
+    with socket.create_connection(("127.0.0.1", port)) as silent:
+        silent.sendall(b"GET / HTTP/1.1\r\nHo")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
 
 
 def test_no_token_for_everybody_in_the_network_is_refused():
