@@ -182,13 +182,14 @@ def is_alive(process_id: int) -> bool:
     return True
 
 
-def if_filled(path: Path) -> Path | None:
-    """The path where a plain file of at least one byte lies there (no link to one), else None."""
+def if_filled(home: Path, path: Path) -> Path | None:
+    """The path below ``home``, where a file of at least one byte lies there and no link on the way; else None."""
     try:
         found = path.stat(follow_symlinks=False)
+        straight = os.path.realpath(path) == os.path.join(os.path.realpath(home), path.relative_to(home))
     except OSError:
         return None
-    return path if stat.S_ISREG(found.st_mode) and found.st_size > 0 else None
+    return path if straight and stat.S_ISREG(found.st_mode) and found.st_size > 0 else None
 
 
 def suffix_of(name: str) -> str:

@@ -186,7 +186,7 @@ class Library:
 
     def picture(self, sha256: str, name: str) -> Path | None:
         """The picture of this name, or None."""
-        return if_filled(self._file(sha256, "pictures", name))
+        return if_filled(self.home, self._file(sha256, "pictures", name))
 
     def new_temporary(self, suffix: str = "") -> Path:
         """A path for a file in the making, on the library's disk; `adopt_file` makes it last."""
@@ -202,7 +202,7 @@ class Library:
 
     def file(self, sha256: str, name: str) -> Path | None:
         """The video's file of this name, or None."""
-        return if_filled(self._file(sha256, "files", name))
+        return if_filled(self.home, self._file(sha256, "files", name))
 
     def size_bytes(self, sha256: str) -> int:
         """How much disk the library uses for this video."""

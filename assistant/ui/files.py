@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,7 +72,7 @@ def opened(home: Path, path: Path) -> Iterator[str]:
     inside = _library_of(home, path)
     descriptor = open_below(inside, path) if inside else _plain(os.open(path, _FILE & ~_NO_FOLLOW))
     try:
-        yield f"/proc/self/fd/{descriptor}" if sys.platform == "linux" else str(path)
+        yield f"/proc/self/fd/{descriptor}" if os.path.isdir("/proc/self/fd") else str(path)
     finally:
         os.close(descriptor)
 

@@ -268,6 +268,8 @@ def test_a_link_in_the_library_is_never_served(here, sha256, tmp_path, target):
         reply = ask("GET", address)
         assert b"secret" not in reply.body
     assert ask("GET", f"/api/picture/{sha256}/keyframe-1.jpg").status == 404
+    # What is not served is not put into an export either.
+    assert here.assistant.library.picture(sha256, "keyframe-1.jpg") is None
 
 
 def test_an_upload_that_became_a_link_is_not_served_and_a_file_elsewhere_is(here, tmp_path):
