@@ -41,8 +41,13 @@ _STILL_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
 
 
 def display_name(path: Path) -> str:
-    """The file's name for a one-line message: no control or direction-changing characters, 80 characters at most."""
-    name = "".join("?" if unicodedata.category(c)[0] == "C" else c for c in path.name or str(path))
+    """The file's name for a one-line message; see `safe_name`."""
+    return safe_name(path.name or str(path))
+
+
+def safe_name(text: str) -> str:
+    """A name from outside for a one-line message: no control or direction-changing characters, 80 at most."""
+    name = "".join("?" if unicodedata.category(c)[0] == "C" else c for c in text)
     return name if len(name) <= 80 else f"{name[:60]}...{name[-17:]}"
 
 
