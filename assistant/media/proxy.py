@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Video
 from assistant.errors import LibraryUnusable
-from assistant.media.container import DAMAGE, Clock, listen_to, open_guarded, packets, sound_streams
+from assistant.media.clocks import Clocks
+from assistant.media.container import DAMAGE, open_guarded, sound_streams
 from assistant.media.diagnosis import undecodable
 from assistant.media.frames import Orientation
 from assistant.media.probe import Timing, check, timing
@@ -99,16 +100,13 @@ def _convert(
         picture: Any = None if clock.picture is None else source.streams[clock.picture]
         sound: Any = next(iter(sound_streams(source)), None)
         streams = [stream for stream in (picture, sound) if stream is not None]
-        listen_to(source, streams)
         if picture is not None:
             use_threads(picture)
         pictures = None if picture is None else _Pictures(target, video, clock, most_pixels)
         sounds = None if sound is None else _Sounds(target, clock)
-        clocks = {stream.index: Clock(source, stream) for stream in streams}
         done = 0.0
-        for packet in packets(source, streams):
+        for packet in Clocks(source, streams).packets():
             check(cancelled)
-            clocks[packet.stream.index].mend(packet)
             for frame in _decode(packet):
                 if packet.stream is not picture:
                     assert sounds is not None
