@@ -13,6 +13,7 @@ from typing import IO, Any, Protocol
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.container import InputContainer
 from av.stream import Disposition
 from numpy.typing import NDArray
 
@@ -67,7 +68,18 @@ def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
         VideoUnreadable: it cannot be opened.
     """
     with open_guarded(path) as container:
-        return tuple(_described(number, stream) for number, stream in enumerate(sound_streams(container), 1))
+        return _all_described(sound_streams(container))
+
+
+def main_sound(container: InputContainer) -> Any:
+    """The best-placed sound track of an open container, or None; whether there is voice in it is not asked."""
+    streams = sound_streams(container)
+    order = preferred(_all_described(streams))
+    return streams[order[0]] if order else None
+
+
+def _all_described(streams: list[Any]) -> tuple[SoundTrack, ...]:
+    return tuple(_described(number, stream) for number, stream in enumerate(streams, 1))
 
 
 def _described(number: int, stream: Any) -> SoundTrack:

@@ -22,6 +22,7 @@ from assistant.core.timeline import Span
 from assistant.errors import InputUnusable
 from assistant.media.audio import AudioBuffer, SoundTrack, preferred, sound_tracks
 from assistant.media.downmix import Downmix, weights
+from assistant.media.proxy import make_proxy
 from assistant.media.video import probe, read
 from assistant.store import Library, stage_key
 
@@ -119,6 +120,15 @@ def test_the_real_film_sound_keeps_its_dialogue(media):
     )
 
 
+def heard_track(path: Path, number: int) -> np.ndarray:
+    video = probe(path, LIMITS)
+    with AudioBuffer(video, order=(number - 1,)) as audio_buffer:
+        list(read(path, video, frame_size=0, frame_rate=0.0, sound=audio_buffer))
+        samples = audio_buffer.samples()
+        assert samples is not None
+        return np.array(samples)
+
+
 def channels_of(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
     """The channels' names, and the sound float32 ``[channels, N]``."""
     parts, names = [], ()
@@ -198,6 +208,14 @@ def test_eight_channels_are_heard(media, name):
     assert level(heard(media / "odd2" / name)) > 0.01
 
 
+@pytest.mark.parametrize("count", [8, 9, 16])
+def test_the_copy_for_the_browser_has_the_sound_of_any_count_of_channels(tmp_path, count):
+    path = tmp_path / "a.wav"
+    write_channels(path, "pcm_s16le", np.stack([tone(1.0)] * count))
+    copy = make_proxy(path, probe(path, LIMITS), tmp_path / "copy.mp4")
+    assert level(heard(copy)) > 0.5 * level(tone(1.0))
+
+
 # Which track
 
 
@@ -232,6 +250,16 @@ def test_titles_say_what_flags_leave_out(tmp_path):
     one, other = sound_tracks(path)
     assert (one.is_main, one.language) == (False, "eng")
     assert (other.is_main, other.language, other.title) == (True, "deu", "Main [2J")
+
+
+def test_the_copy_for_the_browser_has_the_main_track(media, tmp_path):
+    path = media / "odd2" / "track1_comment_track2_default.mkv"
+    copy = make_proxy(path, probe(path, LIMITS), tmp_path / "copy.mp4")
+    wanted, other = (heard_track(path, number) for number in (2, 1))
+    samples = heard(copy)
+    length = min(map(len, (samples, wanted, other)))
+    best = [max(np.correlate(samples[2000 : length - 2000], track[:length], "valid")) for track in (wanted, other)]
+    assert best[0] > 3 * best[1]
 
 
 class LoudEnough:
