@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from assistant.cli.common import Commands, Stop, command, engine_for, say, timeline_of
+from assistant.cli.output import write_bytes
 from assistant.config import Settings
 from assistant.exports.render import FORMATS
 
@@ -23,7 +24,7 @@ def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
     timeline = timeline_of(engine, options.video, stop)
     name, data = engine.export(timeline.video.sha256, options.format, paths=options.paths)
     if options.output == "-" or (options.output is None and not sys.stdout.isatty()):
-        sys.stdout.buffer.write(data)
+        write_bytes(data)
         return 0
     target = Path(options.output or name)
     target.write_bytes(data)

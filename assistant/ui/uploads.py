@@ -15,20 +15,16 @@ from starlette.responses import JSONResponse, Response
 
 from assistant.config import Limits
 from assistant.errors import AssistantError, InputUnusable, LibraryUnusable, VideoTooLarge
+from assistant.media.diagnosis import wrong_kind
+from assistant.media.formats import HEAD_BYTES, looks_like_media
 from assistant.store import Library
 from assistant.ui.guard import may_write
 from assistant.ui.services import Services, services
-from assistant.ui.sniffing import HEAD_BYTES, looks_like_media
 
 logger = logging.getLogger(__name__)
 
 BLOCK_BYTES = 1 << 20
 SPARE_BYTES = 256 << 20  # left free on the disk for what the analysis writes
-
-ACCEPTED = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".mpg", ".mpeg", ".ts", ".mts"),
-    *(".m2ts", ".3gp", ".ogv", ".ogg", ".mp3", ".m4a", ".wav", ".flac", ".aac"),
-)
 
 
 async def upload(request: Request) -> Response:
@@ -101,7 +97,8 @@ def _check_kind(head: bytes) -> None:
     if not head:
         raise InputUnusable("The file is empty", "choose another one")
     if not looks_like_media(head):
-        raise InputUnusable("This is not a video or sound file", "choose an MP4, MOV, MKV, WebM or AVI file")
+        what, remedy = wrong_kind(head)
+        raise InputUnusable(f"This file {what}", remedy)
 
 
 def _check_room(announced: int, home: Path, limits: Limits) -> None:

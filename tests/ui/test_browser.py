@@ -200,7 +200,9 @@ def test_a_file_that_is_no_video_is_refused_with_a_sentence(page, app, tmp_path)
     lie.write_text("<html>not a film</html>" * 500)
     before = set((app.home / "uploads").iterdir())
     upload(page, app, lie)
-    page.get_by_text("This is not a video or sound file; choose an MP4, MOV, MKV, WebM or AVI file.").wait_for()
+    page.get_by_text(
+        "This file is a web page, not a video; the download went wrong; download the video itself."
+    ).wait_for()
     assert set((app.home / "uploads").iterdir()) == before
 
 
