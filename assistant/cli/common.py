@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -110,10 +110,10 @@ def engine_for(settings: Settings) -> Assistant:
     return engine
 
 
-def timeline_of(engine: Assistant, path: Path, stop: Stop) -> Timeline:
+def timeline_of(engine: Assistant, path: Path, stop: Stop, only: Collection[str] = ()) -> Timeline:
     """The video's timeline, analysed where the library does not hold it yet, with progress on standard error."""
     with ProgressLine() as line:
-        return engine.analyze(path, progress=line, cancelled=stop)
+        return engine.analyze(path, progress=line, cancelled=stop, only=only)
 
 
 class ProgressLine:
