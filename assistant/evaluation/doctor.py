@@ -212,10 +212,7 @@ def minutes_per_minute(pack: Pack, compute: ComputeSettings) -> float:
     Each weight of the recogniser is used once a token, of CLIP once a patch of each of four frames a window, of
     Whisper's encoder once for each of 50 positions a second. Where speech is dense, decoding it comes on top.
     """
-    from assistant.models.actions.vjepa2 import clip_spec, published_spec
-
-    actions = pack.location("actions")
-    spec = clip_spec(actions) if actions else published_spec(pack.part("actions").source)
+    spec = packs.clip_spec_of(pack)
     tokens = spec.num_frames // 2 * (spec.size // 16) ** 2 / spec.seconds
     looked_at = 0.6 * 50 * 4 / spec.seconds  # the picture's tower has about six tenths of CLIP's weights, 50 patches
     operations = 2 * (

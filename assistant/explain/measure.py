@@ -21,7 +21,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +112,9 @@ def explain(
     path = Path(timeline.video.path)
     if not path.is_file():
         raise VideoUnreadable(f"{path.name} is no longer where it was", "put the file back, or analyse it again")
-    model = cast(ClipClassifier, context.models.recognizer())
+    model = context.models.recognizer()
+    if not isinstance(model, ClipClassifier):
+        raise UnknownSegment(f"{model.name} cannot be asked why", "choose another model for actions")
     wanted = label or segment.action.label
     if wanted not in model.labels:
         raise UnknownSegment(f"the recogniser has no label {wanted!r}", f"choose one of its {len(model.labels)} labels")

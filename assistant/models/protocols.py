@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,8 +143,9 @@ class ChatModel(Protocol):
         ...
 
 
+@runtime_checkable
 class ClipClassifier(ActionRecognizer, Protocol):
-    """An action recogniser on which experiments can be made."""
+    """An action recogniser on which experiments can be made: ask ``isinstance`` before, since not every one can."""
 
     tubelet: int  # frames that the encoder joins into one token
 

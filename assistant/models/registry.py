@@ -19,6 +19,7 @@ from assistant.models.packs.catalog import KINDS, PACKS, Kind, Pack, Part
 from assistant.models.protocols import ActionRecognizer, ChatModel, ImageTextEncoder, Transcriber, VoiceDetector
 from assistant.models.runtime import device as devices
 from assistant.models.runtime.budget import Budget
+from assistant.models.runtime.framing import Framing
 from assistant.models.scene import labels
 
 __all__ = ["Models", "Pack", "Part", "PartState", "describe", "resolve"]
@@ -129,14 +130,19 @@ class Models:
         """Name and revision of a model, without loading it."""
         if kind not in self._identities:
             path = self.location(kind)
-            module = importlib.import_module(catalog.BACKENDS[kind].partition(":")[0])
+            module = _module(kind, path)
             self._identities[kind] = getattr(module, "identity", checkpoints.identity)(path)
         return self._identities[kind]
 
     def clip_spec(self) -> ClipSpec:
         """How the recogniser wants to be fed, without loading it."""
-        module = importlib.import_module(catalog.BACKENDS["actions"].partition(":")[0])
-        return cast(ClipSpec, module.clip_spec(self.location("actions")))
+        self.location("actions")
+        return clip_spec_of(self.pack)
+
+    def framing(self) -> Framing:
+        """How the recogniser frames its pictures, without loading it."""
+        path = self.location("actions")
+        return cast(Framing, _module("actions", path).framing_of(path))
 
     def logit_scale(self) -> float:
         """The image_text_encoder's scale of similarities, without loading it where the file allows."""
@@ -213,7 +219,8 @@ class Models:
 
     def _visual(self, kind: Kind, *more: object) -> Any:
         compute = self._settings.compute
-        return backend(kind)(self.location(kind), compute.device, compute.precision, *more)
+        path = self.location(kind)
+        return backend(kind, path)(path, compute.device, compute.precision, *more)
 
     def _load_transcriber(self) -> Any:
         path = self.location("speech")
@@ -240,10 +247,24 @@ class Models:
         return backend("language")(name, device=compute.device, precision=compute.precision)
 
 
-def backend(kind: str) -> Any:
-    """The class that the table of backends names for this kind."""
-    module, _, name = catalog.BACKENDS[kind].partition(":")
+def clip_spec_of(pack: Pack) -> ClipSpec:
+    """How a pack's recogniser wants to be fed, also where its weights are still to be fetched."""
+    path = pack.location("actions")
+    if path is not None:
+        return cast(ClipSpec, _module("actions", path).clip_spec(path))
+    from assistant.models.actions.vjepa2 import published_spec
+
+    return published_spec(pack.part("actions").source)
+
+
+def backend(kind: str, path: Path | None = None) -> Any:
+    """The class that the table of backends names for weights of this kind at ``path``."""
+    module, _, name = catalog.backend_of(kind, path).partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def _module(kind: str, path: Path) -> Any:
+    return importlib.import_module(catalog.backend_of(kind, path).partition(":")[0])
 
 
 State = Literal["here", "missing", "optional"]

@@ -79,9 +79,7 @@ def _job(here: Services, asked: Asked) -> Job | None:
 
 def _seen_part(here: Services) -> float:
     """The side of the square that the recogniser sees, as a share of the shorter edge; 0 where it sees all of it."""
-    from assistant.models.actions.vjepa2 import framing_of
-
-    framing = framing_of(here.assistant.models.location("actions"))
+    framing = here.assistant.models.framing()
     return framing.size / framing.edge if framing.fit == "shortest" else 0.0
 
 

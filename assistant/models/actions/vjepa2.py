@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.core import documents
 from assistant.core.clip import Clip, ClipSpec
-from assistant.errors import ModelFailed, ModelUnavailable
+from assistant.errors import ModelUnavailable
+from assistant.models.actions import protocol
+from assistant.models.actions.protocol import Protocol
 from assistant.models.packs import checkpoints, vetting
 from assistant.models.protocols import Recognition
 from assistant.models.runtime import device as devices
@@ -29,25 +29,8 @@ if TYPE_CHECKING:
 # On a CPU one clip of ViT-L's 2,048 tokens keeps all cores busy, and more of them would only delay the first segment;
 # the demo pack's clips of 128 tokens are as quick 16 at a time as 64.
 _TOKENS_PER_PASS = {"cpu": 2_048, "cuda": 65_536, "mps": 16_384}
-SPEC_FILE = "clip_spec.json"
 # Finding out what stands still takes longer than it saves where a clip has fewer tokens; ViT-L's clips have 2,048.
 LEAST_TOKENS = 1_024
-# The edge to which a processor may ask for frames to be scaled; the published ones ask for 292 and 438.
-_MOST_PIXELS = 4_096
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """How a published probe was fed and when it has no fitting label.
-
-    ``none_below`` is the best probability under which nothing is believed. Over the 174 labels of Something-Something
-    v2 chance is 0.006, and the published probe gives a label that is wrong for certain (bowling, which is not among
-    its labels) 0.26 to 0.31; a gate at 0.2 keeps uncertain but right labels and drops the flattest answers only, so
-    it is a first sieve and no proof. See docs/packs.md.
-    """
-
-    frames_per_second: float
-    none_below: float
 
 
 # Rates: Something-Something v2 has 12 frames a second, and the published evaluation files (configs/inference/*/ssv2)
@@ -68,32 +51,6 @@ _BY_SHAPE: Mapping[tuple[int, int], Protocol] = {
 }
 
 
-def protocol_of(name: str, folder: Path, config: Mapping[str, Any]) -> Protocol:
-    """How this checkpoint wants to be fed: its own ``clip_spec.json``, its configuration, or the published table.
-
-    Raises:
-        ModelUnavailable: none of them says so; decoding at a guessed rate would be wrong in silence.
-    """
-    own = checkpoints.optional_json(folder / SPEC_FILE)
-    labels, frames = len(config.get("id2label") or {}), int(config.get("frames_per_clip", 0))
-    published = PUBLISHED.get(name.rstrip("/").rsplit("/", 1)[-1]) or _BY_SHAPE.get((labels, frames))
-    rate = own.get("frames_per_second") or config.get("frames_per_second")
-    none_below = own.get("none_below", published.none_below if published else 0.0)
-    if rate is None and published is None:
-        raise ModelUnavailable(
-            f"nothing says at how many frames a second {folder} was trained",
-            f'write {{"frames_per_second": 3.0}} with its own number to {SPEC_FILE} in that folder',
-        )
-    try:
-        rate = documents.checked(float, rate) if rate is not None else published.frames_per_second if published else 0.0
-        protocol = Protocol(rate, documents.checked(float, none_below))
-    except ValueError as error:
-        raise checkpoints.damaged(folder, f"{SPEC_FILE} holds something other than numbers") from error
-    if not (0.05 <= protocol.frames_per_second <= 240 and 0.0 <= protocol.none_below < 1.0):
-        raise checkpoints.damaged(folder, f"{SPEC_FILE} asks for {protocol}")
-    return protocol
-
-
 def published_spec(name: str) -> ClipSpec:
     """How one of the published probes wants to be fed, from its name alone; a `KeyError` for any other name."""
     own = name.rsplit("/", 1)[-1]
@@ -105,14 +62,16 @@ def clip_spec(name: str | os.PathLike[str]) -> ClipSpec:
     """How the checkpoint wants to be fed, read from its small files alone; raises what `VJepa2Recognizer` raises."""
     folder = checkpoints.local_folder(name)
     config = vetting.vjepa2_config(folder)
-    rate = protocol_of(str(name), folder, config).frames_per_second
-    return ClipSpec(int(config["frames_per_clip"]), rate, _framing(folder, config).size)
+    rate = protocol.protocol_of(str(name), folder, config, PUBLISHED, _BY_SHAPE).frames_per_second
+    return ClipSpec(
+        int(config["frames_per_clip"]), rate, protocol.framing_in(folder, int(config.get("crop_size", 256))).size
+    )
 
 
 def framing_of(name: str | os.PathLike[str]) -> framing.Framing:
     """How the checkpoint frames its pictures, read from its small files alone; raises what `clip_spec` raises."""
     folder = checkpoints.local_folder(name)
-    return _framing(folder, vetting.vjepa2_config(folder))
+    return protocol.framing_in(folder, int(vetting.vjepa2_config(folder).get("crop_size", 256)))
 
 
 @dataclass(frozen=True)
@@ -144,18 +103,18 @@ class VJepa2Recognizer:
     ) -> None:
         folder = checkpoints.local_folder(name)
         config = vetting.vjepa2_config(folder)
-        protocol = protocol_of(str(name), folder, config)
+        fed = protocol.protocol_of(str(name), folder, config, PUBLISHED, _BY_SHAPE)
         self.name = checkpoints.display_name(name, folder)
         self.revision = checkpoints.revision(folder)
         self.device = devices.choose_device(device)
         size = checkpoints.weights_bytes(folder)
         integers = devices.uses_integers(precision, self.device, size)
         self.precision = "int8" if integers else devices.choose_precision(precision, self.device, size)
-        self.framing = _framing(folder, config)
-        self.spec = ClipSpec(int(config["frames_per_clip"]), protocol.frames_per_second, self.framing.size)
-        self.none_below = protocol.none_below if none_below is None else none_below
+        self.framing = protocol.framing_in(folder, int(config.get("crop_size", 256)))
+        self.spec = ClipSpec(int(config["frames_per_clip"]), fed.frames_per_second, self.framing.size)
+        self.none_below = fed.none_below if none_below is None else none_below
         self._model = _load(folder, self.device, self.precision)
-        self.labels = _labels(folder, self._model.config.id2label)
+        self.labels = protocol.labels_in(folder, self._model.config.id2label)
         self._grid = self.framing.size // int(config.get("patch_size", 16))
         self.tubelet = int(config.get("tubelet_size", 2))
 
@@ -213,7 +172,7 @@ class VJepa2Recognizer:
         import torch
 
         step = self.clips_per_pass
-        with self._guarded(), torch.inference_mode():
+        with devices.enough_memory(self.name, self.device), torch.inference_mode():
             parts = [self._pool(self._tokens(pixels[first : first + step]))[1] for first in range(0, len(pixels), step)]
             return torch.cat(parts).numpy()
 
@@ -235,7 +194,7 @@ class VJepa2Recognizer:
         """The encoder's tokens of one clip, ``[T/2, size/16, size/16, D]``, on the model's device."""
         import torch
 
-        with self._guarded(), torch.inference_mode():
+        with devices.enough_memory(self.name, self.device), torch.inference_mode():
             return self._tokens(self.prepare(clip)[None])[0].unflatten(0, self.grid)
 
     def classify_tokens(self, tokens: torch.Tensor, keep: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
@@ -254,7 +213,7 @@ class VJepa2Recognizer:
             raise ValueError(f"masks of shape {masks.shape} do not keep at least one of {len(flat)} tokens each")
         out = np.empty((len(masks), len(self.labels)), np.float32)
         counts = masks.sum(axis=1)
-        with self._guarded(), torch.inference_mode():
+        with devices.enough_memory(self.name, self.device), torch.inference_mode():
             for count in np.unique(counts):  # sequences of one length make one batch
                 rows = np.flatnonzero(counts == count)
                 step = max(1, _TOKENS_PER_PASS[self.device] // int(count))
@@ -288,7 +247,7 @@ class VJepa2Recognizer:
         import torch
 
         on_gpu = self.device == "cuda"
-        with self._guarded(), torch.inference_mode():
+        with devices.enough_memory(self.name, self.device), torch.inference_mode():
             stacked = torch.stack(batch)
             if on_gpu:  # only from pinned memory does a copy not hold the processor up
                 stacked = stacked.pin_memory()
@@ -324,7 +283,7 @@ class VJepa2Recognizer:
         import torch
 
         own = [[next(tokens) for _ in range(views)] for _ in range(clips)]
-        with self._guarded(), torch.inference_mode():
+        with devices.enough_memory(self.name, self.device), torch.inference_mode():
             joined = torch.stack([torch.cat([clip[view].rows for clip in own]) for view in range(views)])
             pooled, logits = self._pool(joined)
             probabilities = logits.softmax(-1).mean(0)
@@ -355,17 +314,6 @@ class VJepa2Recognizer:
         """Pooled vectors ``[B, D]`` and logits ``[B, labels]`` of tokens ``[B, N, D]``, both float32 on the CPU."""
         pooled = self._model.pooler(tokens)
         return pooled.float().cpu(), self._model.classifier(pooled).float().cpu()
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        import torch
-
-        try:
-            yield
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise ModelFailed(
-                f"{self.name} ran out of memory on {self.device}", "set the device to cpu, or close other programs"
-            ) from error
 
 
 def _load(folder: Path, device: str, precision: str) -> Any:
@@ -402,28 +350,3 @@ def _load(folder: Path, device: str, precision: str) -> Any:
         if precision == "int8":
             vjepa2_fast.turn_to_integers(model)
     return model
-
-
-def _framing(folder: Path, config: Mapping[str, Any]) -> framing.Framing:
-    """How this checkpoint's processor frames its pictures."""
-    processor = checkpoints.optional_json(folder / "processor_config.json").get("video_processor")
-    for name in ("video_preprocessor_config.json", "preprocessor_config.json"):
-        processor = processor or checkpoints.optional_json(folder / name)
-    if not processor:
-        raise checkpoints.damaged(folder, "video_preprocessor_config.json is missing")
-    try:
-        found = framing.from_processor(processor, int(config.get("crop_size", 256)))
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise checkpoints.damaged(folder, f"its processor's settings are no settings ({error})") from error
-    if found.edge > _MOST_PIXELS:
-        raise checkpoints.damaged(folder, f"its processor wants frames of {found.edge} pixels")
-    if found.size != config.get("crop_size", 256):
-        raise checkpoints.damaged(folder, f"its processor gives {found.size} pixels, it wants {config['crop_size']}")
-    return found
-
-
-def _labels(folder: Path, id2label: Mapping[int, str]) -> tuple[str, ...]:
-    labels = tuple(str(id2label[index]) for index in sorted(id2label))
-    if len(labels) < 2 or len(set(labels)) != len(labels):
-        raise checkpoints.damaged(folder, "its labels are missing or not all different")
-    return labels

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from assistant.config import DEMO_FOLDER, AnswererName
+from assistant.errors import ModelUnavailable
 from assistant.models.packs import checkpoints
 from assistant.models.runtime.device import Machine
 
@@ -17,14 +18,18 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 WHISPER = "whisper:"
 GIB = 1024**3
 
-# One line a backend: what a pack's folder of this kind is loaded with.
-BACKENDS: Mapping[str, str] = {
-    "actions": "assistant.models.actions.vjepa2:VJepa2Recognizer",
-    "descriptions": "assistant.models.scene.openclip:OpenClipEncoder",
-    "speech": "assistant.models.speech.whisper:WhisperTranscriber",
-    "language": "assistant.models.chat.transformers_chat:TransformersChatModel",
-    "voice": "assistant.models.speech.silero:SileroVoiceDetector",
-    "server": "assistant.models.chat.openai_api:OpenAIChatModel",
+# One line a backend: what a pack's folder of this kind is loaded with. Where there are several, the ``model_type`` of
+# the folder's ``config.json`` says which; an empty one is for folders that say nothing.
+BACKENDS: Mapping[tuple[str, str], str] = {
+    ("actions", "vjepa2"): "assistant.models.actions.vjepa2:VJepa2Recognizer",
+    ("actions", "videomae"): "assistant.models.actions.transformers_video:TransformersVideoRecognizer",
+    ("actions", "timesformer"): "assistant.models.actions.transformers_video:TransformersVideoRecognizer",
+    ("actions", "vivit"): "assistant.models.actions.transformers_video:TransformersVideoRecognizer",
+    ("descriptions", ""): "assistant.models.scene.openclip:OpenClipEncoder",
+    ("speech", ""): "assistant.models.speech.whisper:WhisperTranscriber",
+    ("language", ""): "assistant.models.chat.transformers_chat:TransformersChatModel",
+    ("voice", ""): "assistant.models.speech.silero:SileroVoiceDetector",
+    ("server", ""): "assistant.models.chat.openai_api:OpenAIChatModel",
 }
 _CONFIGS: Mapping[str, str] = {
     "actions": "config.json",
@@ -211,6 +216,28 @@ def _language_part(machine: Machine) -> Part:
             smaller = [name for name, other, _, _ in _LANGUAGE_SIZES if other < size]
             return Part("language", source, "Apache-2.0", size, required=False, also=tuple(smaller))
     raise AssertionError("the smallest language model suits every machine")
+
+
+def backend_of(kind: str, path: Path | None = None) -> str:
+    """``module:Class`` of the backend that loads weights of this kind at ``path``.
+
+    Raises:
+        ModelUnavailable: its ``config.json`` names an architecture that no backend reads.
+    """
+    if (kind, "") in BACKENDS or path is None:
+        return BACKENDS[(kind, "")]
+    config = checkpoints.read_json(path / "config.json")
+    wanted = config.get("model_type")
+    types = [name for known, name in BACKENDS if known == kind]
+    # Folders of V-JEPA 2 that were written before the type was kept name the frames of a clip.
+    if wanted is None and "frames_per_clip" in config:
+        wanted = "vjepa2"
+    if wanted not in types:
+        raise ModelUnavailable(
+            f"the {kind} model in {path} is of the type {str(wanted)[:40]!r}, which no backend here reads",
+            f"use one of {', '.join(types)}",
+        )
+    return BACKENDS[(kind, str(wanted))]
 
 
 def _is_usable(kind: Kind, path: Path) -> bool:

@@ -127,6 +127,22 @@ def vjepa2_copy(folder: Path) -> tempfile.TemporaryDirectory[str]:
     return _copy(folder, {"config.json": {"model_type": "vjepa2", **config}})
 
 
+def video_config(folder: Path) -> Json:
+    """What ``config.json`` says of a video classifier of transformers, keys of its own class alone.
+
+    Raises:
+        ModelUnavailable: an architecture that transformers does not have itself, or a value that cannot be.
+    """
+    from transformers.models.auto.modeling_auto import MODEL_FOR_VIDEO_CLASSIFICATION_MAPPING_NAMES as VIDEO
+
+    return _architecture(folder, checkpoints.read_json(folder / "config.json"), VIDEO)
+
+
+def video_copy(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """What transformers may see of a video classifier's folder; delete it once the model is loaded."""
+    return _copy(folder, {"config.json": video_config(folder)})
+
+
 def causal_copy(folder: Path) -> tempfile.TemporaryDirectory[str]:
     """What transformers may see of a language model's folder, without its tokenizer; keep it as long as the model.
 

@@ -7,12 +7,13 @@ import os
 import platform
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from assistant.config import ComputeSettings
-from assistant.errors import InputUnusable
+from assistant.errors import InputUnusable, ModelFailed
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
@@ -156,3 +157,19 @@ def multiplication_rate(device: str, precision: str, seconds: float = 0.3) -> fl
         count += 1
         spent = time.perf_counter() - started
     return count * 2 * 1024**3 / spent
+
+
+@contextmanager
+def enough_memory(name: str, device: str) -> Iterator[None]:
+    """What the model ``name`` computes on this device; wanting memory is told as a sentence.
+
+    Raises:
+        ModelFailed: out of memory.
+    """
+    import torch
+
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        what = f"{name} ran out of memory on {device}"
+        raise ModelFailed(what, "set the device to cpu, or close other programs") from error

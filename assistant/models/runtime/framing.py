@@ -112,16 +112,37 @@ def from_processor(config: Mapping[str, Any], default_size: int) -> Framing:
         size = {"shortest_edge": size}
     crop = config.get("crop_size") or default_size
     crop = crop if isinstance(crop, int) else int(crop["height"])
+    mean, std = _normalizing(config)
     common: dict[str, Any] = {
         "interpolation": _interpolation(config.get("resample", 2)),
-        "mean": _three(config.get("image_mean") or (0.485, 0.456, 0.406)),
-        "std": _three(config.get("image_std") or (0.229, 0.224, 0.225)),
+        "mean": mean,
+        "std": std,
+        # The one processor of the supported models that still works on Pillow's images.
+        "resampler": "pillow" if config.get("image_processor_type") == "VivitImageProcessor" else "torch",
     }
     if "shortest_edge" in size and config.get("do_center_crop", True):
         return Framing("shortest", int(size["shortest_edge"]), crop, **common)
     if "height" in size and size["height"] == size["width"]:
         return Framing("squash", int(size["height"]), int(size["height"]), **common)
     raise ValueError(f"a processor with size {size} does not give crops")
+
+
+def _normalizing(config: Mapping[str, Any]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and deviation for values in 0..1, whatever the processor scales bytes to before it subtracts its own.
+
+    ViViT's scales them to -1..1 (``offset``) and normalises that once more.
+    """
+    scale = float(config.get("rescale_factor", 1 / 255)) if config.get("do_rescale", True) else 1.0
+    offset = 1.0 if config.get("offset") else 0.0
+    plain = not config.get("do_normalize", True)
+    mean = (0.0,) * 3 if plain else _three(config.get("image_mean") or (0.485, 0.456, 0.406))
+    std = (1.0,) * 3 if plain else _three(config.get("image_std") or (0.229, 0.224, 0.225))
+    if not 0.0 < scale <= 1.0:
+        raise ValueError(f"a rescale_factor of {scale}")
+    to_unit = 255.0 * scale
+    red, green, blue = ((value + offset) / to_unit for value in mean)
+    r, g, b = (value / to_unit for value in std)
+    return (red, green, blue), (r, g, b)
 
 
 def from_open_clip(config: Mapping[str, Any]) -> Framing:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.errors import ModelFailed
 from assistant.models.packs import archives, checkpoints, tokenizer_files, vetting
 from assistant.models.runtime import device as devices
 from assistant.models.runtime import framing
@@ -130,22 +129,11 @@ class OpenClipEncoder:
         """What the towers give, batch by batch, as unit vectors."""
         import torch
 
-        with self._guarded(), torch.inference_mode():
+        with devices.enough_memory(self.name, self.device), torch.inference_mode():
             vectors = [torch.nn.functional.normalize(part.float(), dim=-1).cpu() for part in parts]
             if not vectors:
                 return np.zeros((0, int(self._model.text_projection.shape[-1])), np.float32)
             return torch.cat(vectors).numpy()
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        import torch
-
-        try:
-            yield
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise ModelFailed(
-                f"{self.name} ran out of memory on {self.device}", "set the device to cpu, or close other programs"
-            ) from error
 
 
 def _load(folder: Path, config: Mapping[str, Any], device: str, precision: str) -> tuple[Any, Any, float]:
