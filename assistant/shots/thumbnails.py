@@ -60,6 +60,15 @@ def changed_share(one: Look, other: Look) -> float:
     return float(blocks.mean())
 
 
+def colour_distance(one: Look, other: Look) -> float:
+    """How far the colours of two pictures differ, wherever in them they are; mean level, 0..255, symmetric.
+
+    The one-dimensional earth mover's distance of each channel's values: what moves about changes it little.
+    """
+    first, second = (np.sort(look.pixels.reshape(-1, 3), axis=0).astype(np.float32) for look in (one, other))
+    return float(np.abs(first - second).mean())
+
+
 def _excess(look: Look, bounds: Look) -> NDArray[np.uint8]:
     """How far each value lies outside the range of the other's surroundings."""
     # Unsigned differences cannot be negative: compare against the clipped value instead of subtracting first.
