@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
+
+from assistant.media.colour import Scaler
 
 THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 64, 36
 # Beyond this the longer side is squeezed: a strip of 120 to 1 at 256 pixels would be 30,000 pixels wide.
@@ -95,14 +97,16 @@ class FrameConverter:
         """``width`` and ``height``: upright, square pixels."""
         self._orientation = orientation
         self._width, self._height = shrunk_size(width, height, frame_size)
-        # One reformatter a target: each keeps its own scaling context between frames.
-        self._to_thumbnail, self._to_frame = VideoReformatter(), VideoReformatter()
+        width, height = self._width, self._height
+        stored = (height, width) if orientation.transposed else (width, height)
+        self._to_thumbnail = Scaler(THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT, "rgb24")
+        self._to_frame = Scaler(*stored, "rgb24")
 
     def thumbnail(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """uint8 ``[36, 64, 3]``, as stored."""
         large = frame.width * frame.height > _LARGE_PIXELS
         how = Interpolation.FAST_BILINEAR if large else Interpolation.AREA
-        return _scaled(self._to_thumbnail, frame, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT, how)
+        return _pixels(self._to_thumbnail.scale(frame, how))
 
     def upright(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """uint8 ``[H, W, 3]`` of this converter's size, upright."""
@@ -111,11 +115,8 @@ class FrameConverter:
             width, height = height, width
         growing = width > frame.width or height > frame.height
         how = Interpolation.BICUBIC if growing else Interpolation.AREA
-        return self._orientation.apply(_scaled(self._to_frame, frame, width, height, how))
+        return self._orientation.apply(_pixels(self._to_frame.scale(frame, how)))
 
 
-def _scaled(
-    reformatter: VideoReformatter, frame: VideoFrame, width: int, height: int, how: Interpolation
-) -> NDArray[np.uint8]:
-    small = reformatter.reformat(frame, width=width, height=height, format="rgb24", interpolation=how, threads=1)
-    return np.asarray(small.to_ndarray(), dtype=np.uint8)
+def _pixels(frame: VideoFrame) -> NDArray[np.uint8]:
+    return np.asarray(frame.to_ndarray(), dtype=np.uint8)
