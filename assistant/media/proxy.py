@@ -24,7 +24,7 @@ from assistant.media.container import DAMAGE, Clock, listen_to, open_guarded, pa
 from assistant.media.diagnosis import undecodable
 from assistant.media.frames import Orientation
 from assistant.media.probe import Timing, check, timing
-from assistant.media.video import frame_time, use_threads
+from assistant.media.video import PictureDecoder, frame_time
 
 MOST_PIXELS_A_SIDE = 1280
 _SOUND_RATE = 48_000
@@ -101,8 +101,7 @@ def _convert(
         sound: Any = next(iter(sound_streams(source)), None)
         streams = [stream for stream in (picture, sound) if stream is not None]
         listen_to(source, streams)
-        if picture is not None:
-            use_threads(picture)
+        decoder = None if picture is None else PictureDecoder(picture)
         pictures = None if picture is None else _Pictures(target, video, clock, most_pixels)
         sounds = None if sound is None else _Sounds(target, clock)
         clocks = {stream.index: Clock(source, stream) for stream in streams}
@@ -110,7 +109,7 @@ def _convert(
         for packet in packets(source, streams):
             check(cancelled)
             clocks[packet.stream.index].mend(packet)
-            for frame in _decode(packet):
+            for frame in _decode(packet, decoder if packet.stream is picture else None):
                 if packet.stream is not picture:
                     assert sounds is not None
                     sounds.write(frame)
@@ -138,9 +137,9 @@ def _mux(target: OutputContainer, stream: Any, frame: Any) -> None:
         ) from error
 
 
-def _decode(packet: Any) -> list[Any]:
+def _decode(packet: Any, decoder: PictureDecoder | None) -> list[Any]:
     try:
-        frames: list[Any] = packet.decode()
+        frames: list[Any] = packet.decode() if decoder is None else decoder.decode(packet)
     except DAMAGE:
         return []
     return frames

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from av.codec import codecs_available
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
@@ -20,7 +22,16 @@ from assistant.core.files import sha256_of
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Video
 from assistant.media.audio import MAX_TRACKS, AudioBuffer, SoundDecoder, SoundSink
-from assistant.media.container import DAMAGE, Clock, decoder_threads, listen_to, open_guarded, packets, sound_streams
+from assistant.media.container import (
+    DAMAGE,
+    Clock,
+    codec_name,
+    decoder_threads,
+    listen_to,
+    open_guarded,
+    packets,
+    sound_streams,
+)
 from assistant.media.diagnosis import too_many_pixels, undecodable
 from assistant.media.frames import FrameConverter
 from assistant.media.probe import Timing, check, probe, timing
@@ -42,6 +53,7 @@ logger = logging.getLogger(__name__)
 # Decoding on costs less than seeking where the next frame wanted is no further away.
 _DECODE_ON_SECONDS = 2.0
 _SAME_TIME_SECONDS = 1e-4
+_WITH_TRANSPARENCY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +123,7 @@ def read(
             if packet.stream.index != clock.picture:
                 reader.hear(packet, damage)
                 continue
-            for frame in _decoded(packet, damage):
+            for frame in reader.decode(packet, damage):
                 if frame.width * frame.height > max_pixels:
                     raise too_many_pixels(path, frame.width, frame.height, limits or Limits())
                 picture = reader.see(frame)
@@ -143,8 +155,8 @@ class _Reader:
         self.streams: list[Any] = list(sounds)
         if clock.picture is not None and frame_size > 0:
             picture = container.streams[clock.picture]
-            use_threads(picture)
             self._converter = FrameConverter(clock.orientation, video.width, video.height, frame_size)
+            self._decoder = PictureDecoder(picture)
             self.streams.append(picture)
         listen_to(container, self.streams)
         self._clocks = {s.index: Clock(container, s) for s in self.streams}
@@ -164,6 +176,9 @@ class _Reader:
         except DAMAGE:
             damage.sound_packets += 1
 
+    def decode(self, packet: Any, damage: Damage) -> list[VideoFrame]:
+        return _decoded(self._decoder, packet, damage)
+
     def see(self, frame: VideoFrame) -> Picture | None:
         """The picture of one frame, or None where its time does not lie after the last one's."""
         seconds = frame_time(frame, self._timing)
@@ -180,11 +195,32 @@ class _Reader:
         return Picture(seconds, self._converter.thumbnail(frame), upright)
 
 
-def use_threads(stream: Any) -> None:
-    """Let a picture track decode on several threads, fewer where its pictures are large."""
-    context = stream.codec_context
-    context.thread_type = "AUTO"
-    context.thread_count = decoder_threads(context.width, context.height)
+class PictureDecoder:
+    """Decodes a picture track on several threads, fewer where its pictures are large, with its transparency."""
+
+    def __init__(self, stream: Any) -> None:
+        own: Any = stream.codec_context
+        context: Any = own
+        # The usual decoders of VP8 and VP9 leave out what is transparent.
+        name = _WITH_TRANSPARENCY.get(codec_name(stream)) if stream.metadata.get("alpha_mode") == "1" else None
+        if name in codecs_available:
+            context = CodecContext.create(name, "r")
+            context.options = dict(own.options)
+        if not context.is_open:  # the file's own stays open where one seeks and starts anew
+            context.thread_type = "AUTO"
+            context.thread_count = decoder_threads(own.width, own.height)
+        self._context, self._is_own = context, context is own
+
+    def decode(self, packet: Any) -> list[VideoFrame]:
+        """The frames that come out with this packet.
+
+        Raises:
+            FFmpegError: a damaged packet.
+        """
+        frames: list[VideoFrame] = (
+            packet.decode() if self._is_own else self._context.decode(packet if packet.size else None)
+        )
+        return frames
 
 
 def frame_time(frame: VideoFrame, clock: Timing) -> float | None:
@@ -192,10 +228,10 @@ def frame_time(frame: VideoFrame, clock: Timing) -> float | None:
     return None if frame.time is None else float(frame.time) - clock.origin_seconds
 
 
-def _decoded(packet: Any, damage: Damage) -> list[VideoFrame]:
+def _decoded(decoder: PictureDecoder, packet: Any, damage: Damage) -> list[VideoFrame]:
     """The frames that come out with this packet; none where it is damaged."""
     try:
-        frames: list[VideoFrame] = packet.decode()
+        frames = decoder.decode(packet)
     except DAMAGE:
         damage.picture_packets += 1
         return []
@@ -234,7 +270,6 @@ class _Finder:
         self._container, self._timing = container, clock
         self._stream: Any = container.streams[clock.picture]
         listen_to(container, [self._stream])
-        use_threads(self._stream)
         self._converter = FrameConverter(clock.orientation, video.width, video.height, size)
         self._frames = self._decode()
         self._current: tuple[float, VideoFrame] | None = None
@@ -270,9 +305,10 @@ class _Finder:
 
     def _decode(self) -> Iterator[tuple[float, VideoFrame]]:
         clock, damage, last = Clock(self._container, self._stream), Damage(), -math.inf
+        decoder = PictureDecoder(self._stream)
         for packet in packets(self._container, [self._stream]):
             clock.mend(packet)
-            for frame in _decoded(packet, damage):
+            for frame in _decoded(decoder, packet, damage):
                 seconds = frame_time(frame, self._timing)
                 if seconds is None:
                     seconds = 0.0 if last == -math.inf else last + self._timing.frame_seconds

@@ -1,4 +1,4 @@
-"""Whether the first bytes of a file are those of a kind of video or sound that can be opened."""
+"""Whether the first bytes of a file are those of a kind of video, sound or picture that can be opened."""
 
 from __future__ import annotations
 
@@ -13,19 +13,26 @@ _STARTS: tuple[bytes, ...] = (
     b"ID3",
     b"\x00\x00\x01\xba",  # MPEG program stream
     b"\x00\x00\x01\xb3",  # MPEG video
+    b"GIF8",
+    b"\x89PNG",
+    b"\xff\xd8\xff",  # JPEG
+    b"II*\0",  # TIFF
+    b"MM\0*",
 )
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"pnot")
-_RIFF_KINDS = (b"AVI ", b"WAVE")
+_RIFF_KINDS = (b"AVI ", b"WAVE", b"WEBP")
 
 
 def looks_like_media(head: bytes) -> bool:
     """Whether these first bytes (`HEAD_BYTES` of them, fewer of a short file) start a known container.
 
-    It keeps texts, pictures and archives from being uploaded for nothing; only decoding tells whether a file is sound.
+    It keeps texts, programs and archives from being uploaded for nothing; only decoding tells whether a file is sound.
     """
     if head.startswith(_STARTS) or head[4:8] in _BOXES:
         return True
     if head[:4] == b"RIFF" and head[8:12] in _RIFF_KINDS:
+        return True
+    if head[:2] == b"BM" and head[6:10] == bytes(4):  # BMP
         return True
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:  # MPEG audio frame, AAC in ADTS
         return True

@@ -27,6 +27,7 @@ SPARE_BYTES = 256 << 20  # left free on the disk for what the analysis writes
 ACCEPTED = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".mpg", ".mpeg", ".ts", ".mts"),
     *(".m2ts", ".3gp", ".ogv", ".ogg", ".mp3", ".m4a", ".wav", ".flac", ".aac"),
+    *(".gif", ".apng", ".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff"),
 )
 
 

@@ -142,7 +142,7 @@ def test_each_unusable_input_has_its_own_line(tmp_path):
         "notes.mp4": (b"Dear reader,\nthis is not a video.\n", "is text"),
         "zeros.mp4": (bytes(5000), "contains only zeros"),
         "noise.mp4": (np.random.default_rng(0).bytes(5000), "is not a video or sound file"),
-        "still.png": (b"\x89PNG\r\n\x1a\n" + bytes(50), "is a still picture"),
+        "still.png": (b"\x89PNG\r\n\x1a\n" + bytes(50), "is a picture that is damaged"),
     }
     for name, (content, words) in cases.items():
         (tmp_path / name).write_bytes(content)
