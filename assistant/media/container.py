@@ -167,7 +167,11 @@ def require_unlocked(container: InputContainer, path: Path) -> None:
     """
     for stream in container.streams:
         context = getattr(stream, "codec_context", None)
-        if context is not None and str(context.codec_tag).strip("\0 ") in _LOCKED_TAGS:
+        try:
+            tag = "" if context is None else str(context.codec_tag).strip("\0 ")
+        except UnicodeDecodeError:  # a number, as AAC has in AVI, and no letters
+            continue
+        if tag in _LOCKED_TAGS:
             raise encrypted(path)
 
 

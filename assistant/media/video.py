@@ -32,6 +32,7 @@ from assistant.media.container import (
     packets,
     sound_streams,
 )
+from assistant.media.damage import Damage, Losses
 from assistant.media.diagnosis import too_many_pixels, undecodable
 from assistant.media.frames import FrameConverter
 from assistant.media.probe import Timing, check, probe, timing
@@ -68,22 +69,6 @@ class Picture:
     pts_seconds: float
     thumbnail: NDArray[np.uint8]
     frame: NDArray[np.uint8] | None
-
-
-@dataclass
-class Damage:
-    """How much of a file could not be decoded; filled while it is read."""
-
-    picture_packets: int = 0
-    sound_packets: int = 0
-    places: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.picture_packets + self.sound_packets + self.places
-
-    def count_place(self) -> None:
-        self.places += 1
 
 
 def read(
@@ -129,6 +114,7 @@ def read(
                 picture = reader.see(frame)
                 if picture is not None:
                     yield picture
+        reader.tell_losses(damage)
     if damage.total:
         logger.warning("skipped %d damaged places of video=%s", damage.total, video.sha256[:8])
     if video.has_picture and frame_size > 0 and not reader.seen:
@@ -160,9 +146,11 @@ class _Reader:
             self.streams.append(picture)
         listen_to(container, self.streams)
         self._clocks = {s.index: Clock(container, s) for s in self.streams}
+        self._losses = {s.index: Losses(container, s, clock.origin_seconds) for s in self.streams}
 
     def mend(self, packet: Any) -> None:
         self._clocks[packet.stream.index].mend(packet)
+        self._losses[packet.stream.index].given(packet)
 
     def hear(self, packet: Any, damage: Damage) -> None:
         """Decode one packet of sound and hand it on."""
@@ -175,9 +163,24 @@ class _Reader:
                 self._sink.feed(track, start, samples)
         except DAMAGE:
             damage.sound_packets += 1
+            self._losses[packet.stream.index].refused(packet)
 
     def decode(self, packet: Any, damage: Damage) -> list[VideoFrame]:
-        return _decoded(self._decoder, packet, damage)
+        """The frames that come out with this packet; none where it is damaged."""
+        frames = _decoded(self._decoder, packet, damage)
+        for frame in frames:
+            self._losses[packet.stream.index].came_out(frame)
+        return frames
+
+    def tell_losses(self, damage: Damage) -> None:
+        """Put down where pictures and sound are missing, now that the file has ended."""
+        picture = self._losses.get(-1 if self._timing.picture is None else self._timing.picture)
+        # Of the first sound track; the others are there in case.
+        sound = next((self._losses[index] for index, (track, _) in self._sounds.items() if track == 0), None)
+        if picture is not None:
+            damage.picture = picture.spans(whole=damage.picture_packets == 0, other=sound)
+        if sound is not None:
+            damage.sound = sound.spans(whole=True, other=picture)
 
     def see(self, frame: VideoFrame) -> Picture | None:
         """The picture of one frame, or None where its time does not lie after the last one's."""
