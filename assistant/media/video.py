@@ -194,8 +194,8 @@ class _Reader:
         slot = math.floor(seconds * self._frame_rate + 1e-6)
         wanted = slot > self._last_slot
         self._last_slot = max(slot, self._last_slot)
-        upright = self._converter.upright(frame) if wanted else None
-        return Picture(seconds, self._converter.thumbnail(frame), upright)
+        thumbnail, upright = self._converter.both(frame, upright=wanted)
+        return Picture(seconds, thumbnail, upright)
 
 
 class PictureDecoder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -35,6 +35,8 @@ class Look:
 
     @classmethod
     def of(cls, seconds: float, pixels: NDArray[np.uint8], before: Look | None) -> Look:
+        if before is not None and before.pixels is pixels:  # the very picture again
+            return replace(before, seconds=seconds, change=0.0, is_cut=False)
         lowest, highest = _surroundings(pixels, np.minimum), _surroundings(pixels, np.maximum)
         coarse = _blocks(pixels)
         luma = coarse @ _LUMA
