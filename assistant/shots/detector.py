@@ -208,6 +208,8 @@ class ShotDetector:
         if look.change >= STEP_RATIO * (usual + QUIET_DIFFERENCE):
             return False
         apart = colour_distance(before, look)
+        if apart >= SPARSE_COLOURS:  # another place, however often the picture changes here: a cut just before a hole
+            return False
         # A picture that stood for as long as a shot may last can have been one.
         return apart < STEP_COLOURS or (step < self._min_shot_seconds and apart < STEP_RATIO * colours)
 

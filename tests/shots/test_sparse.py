@@ -101,3 +101,7 @@ def test_real_sparse_files_have_their_cuts_and_no_others(media: Path):
     assert all(any(-0.02 <= f - t <= 0.65 for f in found) for t in truth)
     events = json.loads((media / "odd2" / "seed7_40s.truth.json").read_text())["events"]
     assert all(any(abs(f - e["start_seconds"]) <= 0.65 for e in events) for f in found)
+
+
+def test_a_cut_just_before_a_hole_is_not_explained_by_the_hole(media: Path):
+    assert 8.8 in [round(b.seconds, 2) for b in boundaries_of(media / "odd2" / "gap_in_picture.flv")]
