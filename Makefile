@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 .PHONY: run test bench bench-check audit check install install-dev clean
 
 run: $(VENV)/.installed
-	$(PY) -m assistant.ui.serve --host $(HOST) --port $(PORT)
+	$(PY) -m assistant.ui.serve --host $(HOST) --port $(PORT) $(if $(filter no,$(TOKEN)),--no-token)
 
 test: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

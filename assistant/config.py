@@ -61,6 +61,7 @@ class DescriptionSettings:
 class SpeechSettings:
     language: str | None = None  # None: detected
     word_times: bool = False
+    audio_track: int = 0  # counts from 1; 0: the main one with voice in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ def load(
     environment: Mapping[str, str] = os.environ,
     save_work: bool | None = None,
     memory: str | None = None,
+    audio_track: int = 0,
 ) -> Settings:
     """The settings of this process: the arguments, else the environment, else the defaults above.
 
@@ -152,6 +154,7 @@ def load(
     return Settings(
         home=(home or default_home(environment)).expanduser().absolute(),
         pack=pack or environment.get("ASSISTANT_PACK") or "auto",
+        speech=SpeechSettings(audio_track=audio_track),
         chat=ChatSettings(language_model=environment.get("ASSISTANT_LANGUAGE_MODEL", "")),
         compute=ComputeSettings(
             device=environment.get("ASSISTANT_DEVICE", "auto"),

@@ -250,8 +250,8 @@ class Assistant:
 
         return explain.explain_answer(answer, self._required(sha256), ask)
 
-    def export(self, sha256: str, kind: str) -> tuple[str, bytes]:
-        """The file name and the bytes of an export; kinds are `exports.FORMATS`."""
+    def export(self, sha256: str, kind: str, *, paths: bool = False) -> tuple[str, bytes]:
+        """The file name and the bytes of an export; kinds are `exports.FORMATS`. ``paths``: see `exports.Material`."""
         timeline = self._required(sha256)
         entry = self.library.entry(sha256)
         name = entry.name if entry else Path(timeline.video.path).name
@@ -268,6 +268,7 @@ class Assistant:
             conversation=self._conversation(sha256),
             summaries=self._summaries(sha256),
             why=self._whys(sha256, timeline),
+            paths=paths,
         )
         return f"{stem}.{kind}", exports.render(material, kind)
 

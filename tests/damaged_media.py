@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import traceback
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +38,31 @@ def write_whole(folder: Path, real: Path | None, most_bytes: int) -> list[Path]:
     ):
         write(folder / name, frames, [tone(0.6, rate=rate)], codec=codec, sound_codec=sound, sound_rate=rate)
     write(folder / "g.mp3", sounds=[tone(0.6)], sound_codec="mp3")
+    for name, codec, kind in (
+        ("h.h264", "libx264", "h264"),
+        ("i.m2v", "mpeg2video", "mpeg2video"),
+        ("j.mxf", "mpeg2video", "mxf"),
+        ("k.nut", "mpeg4", "nut"),
+        ("l.ivf", "libvpx", "ivf"),
+        ("m.y4m", "wrapped_avframe", "yuv4mpegpipe"),
+        ("n.mjpeg", "mjpeg", "mjpeg"),
+    ):
+        write(folder / name, frames, codec=codec, format=kind, prepare=_at_25(codec))
+    for name, codec, kind in (("o.wv", "wavpack", "wv"), ("p.tta", "tta", "tta"), ("q.au", "pcm_s16be", "au")):
+        write(folder / name, sounds=[tone(0.6)], sound_codec=codec, format=kind)
     for path in sorted((real / "odd").iterdir()) if real else ():
         if 0 < path.stat().st_size <= most_bytes:
             (folder / path.name).symlink_to(path)
     return sorted(folder.iterdir())
+
+
+def _at_25(codec: str):
+    def prepare(stream) -> None:
+        stream.codec_context.time_base = Fraction(1, 25)
+        if codec == "mjpeg":
+            stream.pix_fmt = "yuvj420p"
+
+    return prepare
 
 
 def damaged(whole: list[Path], case: int) -> tuple[bytes, str]:

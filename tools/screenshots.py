@@ -30,7 +30,7 @@ def serving(home: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    arguments = ["-m", "assistant.ui.serve", "--port", str(port), "--home", str(home), "--pack", "demo"]
+    arguments = ["-m", "assistant.ui.serve", "--no-token", "--port", str(port), "--home", str(home), "--pack", "demo"]
     process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT)
     address = f"http://127.0.0.1:{port}"
     try:

@@ -18,6 +18,7 @@ from assistant.analysis.windows import Window
 from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck
 from assistant.core.timeline import Absence, Observation, Span, Suppressed, Utterance, Video
+from assistant.media.audio import SoundTrack
 from assistant.media.video import Picture
 
 
@@ -28,8 +29,16 @@ class Voice:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class HeardTrack:
+    """Which of the file's sound tracks was heard, and which were not."""
+
+    track: SoundTrack
+    others: tuple[SoundTrack, ...] = ()
+
+
 # What a witness may say; each finds its own place in the timeline, by its kind where it is an `Observation`.
-Finding = Observation | Utterance | Suppressed | Voice | Absence
+Finding = Observation | Utterance | Suppressed | Voice | HeardTrack | Absence
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,18 @@ class Stream(Protocol):
     def video(self) -> Video: ...
 
     def sound(self) -> NDArray[np.float32]:
-        """All of the sound, mono float32 ``[N]`` at 16 kHz (`media.audio.SAMPLE_RATE`), on the video's clock."""
+        """All of the sound, mono float32 ``[N]`` at 16 kHz (`media.audio.SAMPLE_RATE`), on the video's clock.
+
+        Empty where there is sound only before the first picture.
+        """
+        ...
+
+    def lead(self) -> NDArray[np.float32] | None:
+        """The sound from before the first picture, mono float32 ``[N]`` at 16 kHz up to time 0; None: nothing there."""
+        ...
+
+    def heard_track(self) -> HeardTrack | None:
+        """The track that `sound` is of, None where no track has any sound."""
         ...
 
     def frames(self, rate_hz: float, size: int) -> Iterator[Picture]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis import fusion
-from assistant.analysis.analyzer import Finding, Voice, WindowResult
+from assistant.analysis.analyzer import Finding, HeardTrack, Voice, WindowResult
 from assistant.analysis.context import AnalysisContext
 from assistant.analysis.stages import Visual, WindowRecord
 from assistant.core.documents import Json
@@ -64,7 +64,7 @@ def timeline_of(context: AnalysisContext, video: Video, visual: Visual, findings
         shots=visual.shots,
         speech_spans=tuple(item.span for item in findings if isinstance(item, Voice)),
         absences=tuple(absences),
-        provenance=_provenance(context, utterances, visual),
+        provenance=_provenance(context, utterances, visual, _tracks(findings)),
         suppressed=tuple(item for item in findings if isinstance(item, Suppressed)),
         observations=tuple(sorted(observations, key=lambda item: (item.span.start_seconds, item.kind))),
     )
@@ -139,7 +139,15 @@ def _evidence(
     )
 
 
-def _provenance(context: AnalysisContext, utterances: Sequence[Utterance], visual: Visual) -> Provenance:
+def _tracks(findings: Sequence[Finding]) -> Json:
+    """Which sound track was heard, and which were not."""
+    found = next((item for item in findings if isinstance(item, HeardTrack)), None)
+    if found is None:
+        return {"track": None, "other_tracks": []}
+    return {"track": asdict(found.track), "other_tracks": [asdict(track) for track in found.others]}
+
+
+def _provenance(context: AnalysisContext, utterances: Sequence[Utterance], visual: Visual, tracks: Json) -> Provenance:
     models, settings = context.models, context.settings
     spec, label_set = models.clip_spec(), models.label_set()
     action_model, action_revision = models.identity("actions")
@@ -169,6 +177,7 @@ def _provenance(context: AnalysisContext, utterances: Sequence[Utterance], visua
             "model": speech_model,
             "revision": speech_revision,
             "language": languages.most_common(1)[0][0] if languages else None,
+            **tracks,
         },
         saving={"on": settings.compute.save_work, **asdict(work)},
     )

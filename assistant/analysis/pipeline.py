@@ -24,16 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis import analyzers, assembly, stages
-from assistant.analysis.analyzer import Analyzer, Finding, WindowAnalyzer
+from assistant.analysis.analyzer import Analyzer, Finding, HeardTrack, WindowAnalyzer
 from assistant.analysis.analyzers.scene import SceneAnalyzer
 from assistant.analysis.context import AnalysisContext
 from assistant.analysis.scheduler import ObservedWindow, Witness, observe_windows
+from assistant.analysis.sound_tracks import choose_track
 from assistant.analysis.stages import ResultStage, Visual, WindowRecord
 from assistant.analysis.windows import WindowPlan, Windows, window_plan
 from assistant.core.progress import CancelCheck, Progress, Report, never, silent
 from assistant.core.timeline import Absence, Shot, Span, Timeline, Video
 from assistant.errors import Cancelled, ModelFailed
-from assistant.media.audio import AudioBuffer
+from assistant.media.audio import AudioBuffer, SoundTrack, preferred, sound_tracks
 from assistant.media.damage import Damage, as_sentence
 from assistant.media.video import Picture, read
 from assistant.store import stage_key
@@ -115,10 +116,14 @@ class _Run:
         self._others: list[Analyzer] = made(analyzers.ANALYZERS, self.context)
         self._stored = {one.kind: stages.load_findings(self.context.library, self._key(one)) for one in self._others}
         self._audio: AudioBuffer | None = None
+        self._tracks: tuple[SoundTrack, ...] = ()
+        self._chosen = False
         self._decoded = False
         self._damage = Damage()
         if self.video.has_audio and any(one.needs.sound and self._to_run(one) for one in self._others):
-            self._audio = AudioBuffer(self.video)
+            self._tracks = sound_tracks(self.path)
+            order = preferred(self._tracks, self.context.settings.speech.audio_track)
+            self._audio = AudioBuffer(self.video, order=order)
 
     def close(self) -> None:
         if self._audio is not None:
@@ -252,9 +257,9 @@ class _Run:
         if one.needs.sound:
             self._hear_all()
             assert self._audio is not None
-            if self._audio.reason:
+            if self._audio.reason and self._audio.lead() is None:
                 return [Absence(one.kind, self._audio.reason)]
-        stream = _Stream(self.path, self.video, self._audio, self.cancelled)
+        stream = _Stream(self.path, self.video, self._audio, self._tracks, self.cancelled)
         try:
             found = list(one.run(stream, self.cancelled))
         except ModelFailed as error:
@@ -272,21 +277,22 @@ class _Run:
         return ""
 
     def _hear_all(self) -> None:
-        """The pass over a file of which only the sound is wanted, unless the pictures' pass has brought it along."""
-        if self._decoded:
-            return
-        self._decoded = True
+        """The pass over a file of which only the sound is wanted, unless the pictures' pass has brought it along.
+
+        Which track is heard is then chosen once, for all witnesses.
+        """
         sound = self._audio
-        for picture in read(
-            self.path,
-            self.video,
-            frame_size=0,
-            frame_rate=0.0,
-            sound=sound,
-            cancelled=self.cancelled,
-            damage=self._damage,
-        ):
-            self.report(Progress("decode", picture.pts_seconds, self.video.duration_seconds))
+        assert sound is not None
+        if not self._decoded:
+            self._decoded = True
+            video, cancelled, damage = self.video, self.cancelled, self._damage
+            for picture in read(
+                self.path, video, frame_size=0, frame_rate=0.0, sound=sound, cancelled=cancelled, damage=damage
+            ):
+                self.report(Progress("decode", picture.pts_seconds, video.duration_seconds))
+        if not self._chosen:
+            self._chosen = True
+            choose_track(sound, self.context.models.voice_detector, self.cancelled)
 
 
 @dataclass(frozen=True)
@@ -296,13 +302,23 @@ class _Stream:
     path: Path
     video: Video
     audio: AudioBuffer | None
+    tracks: tuple[SoundTrack, ...]
     cancelled: CancelCheck
 
     def sound(self) -> NDArray[np.float32]:
-        samples = self.audio.samples() if self.audio is not None else None
-        if samples is None:
+        if self.audio is None:
             raise ValueError("a witness that needs the sound says so in its needs")
-        return samples
+        samples = self.audio.samples()
+        return np.zeros(0, np.float32) if samples is None else samples
+
+    def lead(self) -> NDArray[np.float32] | None:
+        return self.audio.lead() if self.audio is not None else None
+
+    def heard_track(self) -> HeardTrack | None:
+        index = self.audio.track if self.audio is not None else None
+        if index is None:
+            return None
+        return HeardTrack(self.tracks[index], tuple(t for t in self.tracks if t is not self.tracks[index]))
 
     def frames(self, rate_hz: float, size: int) -> Iterator[Picture]:
         pictures = read(self.path, self.video, frame_size=size, frame_rate=rate_hz, cancelled=self.cancelled)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.analysis.analyzer import Finding, Voice, WindowResult
+from assistant.analysis.analyzer import Finding, HeardTrack, Voice, WindowResult
 from assistant.core import documents
 from assistant.core.documents import Json
 from assistant.core.timeline import Absence, Observation, Shot, Span, Suppressed, Utterance
@@ -18,7 +18,7 @@ from assistant.store import Library
 
 STORED_EVERY_SECONDS = 20.0
 _FINDINGS: Mapping[str, type[Any]] = {
-    kind.__name__: kind for kind in (Observation, Utterance, Suppressed, Voice, Absence)
+    kind.__name__: kind for kind in (Observation, Utterance, Suppressed, Voice, HeardTrack, Absence)
 }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from assistant.cli.common import Commands, Stop, command, emit, engine_for, timeline_of
+from assistant.cli.common import Commands, Stop, command, emit, engine_for, say, timeline_of
 from assistant.config import Settings
-from assistant.core.timeline import Segment, clock
+from assistant.core.timeline import Json, Segment, Timeline, clock
 
 
 def add(commands: Commands) -> None:
@@ -15,6 +15,8 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
     timeline = timeline_of(engine_for(settings), options.video, stop)
+    for notice in _track_notices(timeline):
+        say(notice)
     if emit(timeline.to_json(), options.json):
         return 0
     for segment in timeline.segments:
@@ -35,3 +37,17 @@ def _line(segment: Segment) -> str:
     if segment.flags:
         parts.append(f"({', '.join(segment.flags)})")
     return "  ".join(parts)
+
+
+def _track_notices(timeline: Timeline) -> list[str]:
+    """Which sound track was heard where there are several, and how to hear another."""
+    heard, others = timeline.provenance.speech.get("track"), timeline.provenance.speech.get("other_tracks")
+    if not heard or not others:
+        return []
+    rest = ", ".join(_track(track) for track in others)
+    return [f"heard sound track {_track(heard)}; not heard: {rest} (--audio-track N hears another)"]
+
+
+def _track(track: Json) -> str:
+    about = ", ".join(str(track[key]) for key in ("language", "title") if track.get(key))
+    return f"{track['number']} ({about})" if about else str(track["number"])

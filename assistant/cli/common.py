@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from assistant.cli.output import document_bytes, write_bytes
 from assistant.config import Settings
 from assistant.core.documents import Json
 from assistant.core.progress import Progress
@@ -49,9 +49,27 @@ def command(
     sub.set_defaults(run=run)
     if video:
         sub.add_argument("video", metavar="VIDEO", type=Path)
+        sub.add_argument(
+            "--audio-track",
+            metavar="N",
+            type=whole_number,
+            default=0,
+            help="which sound track is heard, counted from 1 (default: the main one that has voice)",
+        )
     if out:
         sub.add_argument("--json", metavar="FILE", help="write the JSON document here; - is standard output")
     return sub
+
+
+def whole_number(text: str) -> int:
+    """A whole number from 0 on, for argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number from 0 on")
+    return int(text)
 
 
 def answerer_option(sub: argparse.ArgumentParser) -> None:
@@ -68,11 +86,11 @@ def emit(document: Json, target: str | None) -> bool:
     """Write a document where ``--json`` says; whether it was asked for."""
     if target is None:
         return False
-    text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    data = document_bytes(document)
     if target == "-":
-        sys.stdout.write(text)
+        write_bytes(data)
     else:
-        Path(target).write_text(text, encoding="utf-8")
+        Path(target).write_bytes(data)
     return True
 
 

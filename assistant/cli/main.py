@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from assistant import __version__
-from assistant.cli import analyze, ask, bench, doctor, evaluate, explain, export, models, summarize, train, world
+from assistant.cli import (
+    analyze,
+    ask,
+    bench,
+    doctor,
+    evaluate,
+    explain,
+    export,
+    models,
+    output,
+    summarize,
+    train,
+    world,
+)
 from assistant.cli.common import Commands, Stop, command, say
 from assistant.config import Settings, load
 from assistant.errors import AssistantError, Cancelled, InputUnusable
@@ -24,6 +36,7 @@ WRONG_USAGE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code of one command, as docs and contract name them."""
+    output.prepare()
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO if options.verbose else logging.ERROR, stream=sys.stderr)
     stop = Stop()
@@ -34,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.pack,
             save_work=False if options.no_saving else None,
             memory=options.memory,
+            audio_track=getattr(options, "audio_track", 0),
         )
         code: int = options.run(options, settings, stop)
         sys.stdout.flush()
@@ -48,12 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("error: this needs more memory than there is; choose a smaller pack, or a shorter video")
         return InputUnusable.exit_code
     except BrokenPipeError:
-        # The reader of a pipe has gone; nothing is left to be told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 0  # the reader of a pipe has gone; nothing is left to be told
     except OSError as error:
         say(f"error: {error.strerror or error}: {error.filename or ''}; check the path, its rights and the free space")
         return InputUnusable.exit_code
+    finally:
+        output.settle()
 
 
 def _parser() -> argparse.ArgumentParser:

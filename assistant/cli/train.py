@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from assistant.cli.common import Commands, Stop, command, say
+from assistant.cli.common import Commands, Stop, command, say, whole_number
 from assistant.config import Settings
 
 
@@ -13,7 +13,7 @@ def add(commands: Commands) -> None:
     sub = command(commands, "train", run, "the demo pack, from scratch, reproducibly")
     sub.add_argument("what", choices=("demo",))
     sub.add_argument("--only", choices=("actions", "descriptions", "speech", "language"))
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--seed", type=whole_number, default=0)
     sub.add_argument("--out", type=Path, help="where the pack is written (default: the demo pack's own folder)")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from assistant.cli.common import Commands, Stop, command, say
+from assistant.cli.common import Commands, Stop, command, say, whole_number
 from assistant.config import Settings
 from assistant.errors import InputUnusable
 
@@ -15,7 +15,7 @@ SECONDS = (5.0, 3600.0)
 def add(commands: Commands) -> None:
     sub = command(commands, "world", run, "a generated video and its truth")
     sub.add_argument("out", metavar="OUT.mp4", type=Path)
-    sub.add_argument("--seed", type=int, required=True)
+    sub.add_argument("--seed", type=whole_number, required=True)
     sub.add_argument("--seconds", type=float, default=40.0)
     sub.add_argument("--truth", metavar="FILE.json", type=Path)
 

@@ -1,8 +1,9 @@
-"""Words of a language model made harmless: text without links, pictures, markup, formulas or control characters."""
+"""Texts from outside made harmless: a language model's words without markup, and any text as the text that it is."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\s*\(([^()]*)\)?")
 _REFERENCE = re.compile(r"^\s*\[[^\[\]]+\]:\s*\S+.*$", re.MULTILINE)
@@ -18,6 +19,24 @@ _OTHER_CLOSE = re.compile(r"(\[S\d{1,9}\])|\]")
 _MARK = re.compile(r"S\s*\d{1,9}", re.IGNORECASE)
 _LINE_START = re.compile(r"^\s*(?:#+|[-*+]|\d{1,3}[.)])\s+", re.MULTILINE)
 _HELD_CHARACTERS = 80
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+# Readers of Markdown also look for addresses, emoji codes and directives in text that is already unescaped; a word
+# joiner, which has no width, keeps them from finding any.
+_JOINER = "\u2060"
+_AUTOMATIC = re.compile(r"(:(?=[A-Za-z_/])|@(?=\w)|\bwww(?=\.))", re.IGNORECASE)
+# Overrides and isolates turn the rest of a line around: "clip_<RLO>4pm.exe" would read as something else.
+BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def one_line(text: str) -> str:
+    """One line of visible characters: no control or direction characters, no runs of spaces."""
+    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") else c for c in BIDI.sub("", text))
+    return " ".join(kept.split())
+
+
+def escaped_markdown(line: str) -> str:
+    """Markdown that renders as exactly this line."""
+    return _PUNCTUATION.sub(r"\\\1", _AUTOMATIC.sub(rf"\1{_JOINER}", line))
 
 
 def plain_text(text: str) -> str:

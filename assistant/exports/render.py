@@ -7,9 +7,13 @@ import csv
 import html
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PureWindowsPath
+from typing import Any
 
+from assistant.core.plaintext import escaped_markdown, one_line
 from assistant.core.timeline import Answer, Segment, Timeline, Utterance, clock
 
 FORMATS = ("json", "csv", "srt", "vtt", "md", "html")
@@ -22,6 +26,8 @@ MEDIA_TYPES = {
     "html": "text/html",
 }
 CSV_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Players take tags and braces in SRT for markup, and the format has no way to escape them.
+_NO_MARKUP = str.maketrans("<>{}", "‹›()")
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Material:
         picture: file name in the library (``keyframe-3.jpg``) -> JPEG bytes, or None where there is none.
         summaries: segment id -> its summary; 0 is the whole video.
         why: segment id -> the text of its explanation.
+        paths: whether the JSON names where files lie on this machine; a file that is passed on should not.
     """
 
     name: str
@@ -40,6 +47,7 @@ class Material:
     conversation: Sequence[Answer] = ()
     summaries: dict[int, str] = field(default_factory=dict)
     why: dict[int, str] = field(default_factory=dict)
+    paths: bool = False
 
 
 def render(material: Material, kind: str) -> bytes:
@@ -62,7 +70,25 @@ def render(material: Material, kind: str) -> bytes:
 
 
 def _json(material: Material) -> str:
-    return json.dumps(material.timeline.to_json(), ensure_ascii=False, indent=1) + "\n"
+    document = material.timeline.to_json()
+    if not material.paths:
+        document["video"]["path"] = _last_part(one_line(material.name))
+        document["provenance"] = _without_paths(document["provenance"])
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _without_paths(value: Any) -> Any:
+    """The same, where every text that is an absolute path keeps its last part only."""
+    if isinstance(value, dict):
+        return {name: _without_paths(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_paths(item) for item in value]
+    is_path = isinstance(value, str) and (value.startswith(("/", "~", "file:")) or PureWindowsPath(value).is_absolute())
+    return _last_part(value) if is_path else value
+
+
+def _last_part(path: str) -> str:
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
 def _csv(material: Material) -> str:
@@ -110,15 +136,15 @@ def _utterances(timeline: Timeline) -> list[Utterance]:
     return sorted(found, key=lambda utterance: utterance.span.start_seconds)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split()).replace("-->", "→")
+def _cue(text: str) -> str:
+    return one_line(text).replace("-->", "→")
 
 
 def _srt(material: Material) -> str:
     blocks = []
     for number, said in enumerate(_utterances(material.timeline), 1):
         times = f"{_subtitle_time(said.span.start_seconds, ',')} --> {_subtitle_time(said.span.end_seconds, ',')}"
-        blocks.append(f"{number}\n{times}\n{_one_line(said.text)}\n")
+        blocks.append(f"{number}\n{times}\n{_cue(said.text).translate(_NO_MARKUP)}\n")
     return "\n".join(blocks)
 
 
@@ -126,17 +152,14 @@ def _vtt(material: Material) -> str:
     blocks = ["WEBVTT\n"]
     for said in _utterances(material.timeline):
         times = f"{_subtitle_time(said.span.start_seconds, '.')} --> {_subtitle_time(said.span.end_seconds, '.')}"
-        text = html.escape(_one_line(said.text), quote=False)
+        text = html.escape(_cue(said.text), quote=False)
         blocks.append(f"{times}\n{text}\n")
     return "\n".join(blocks)
 
 
-MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>()#+-.!|~$&"})
-
-
 def _plain(text: str) -> str:
     """Text in which Markdown sees nothing but text."""
-    return " ".join(text.split()).translate(MARKDOWN_SPECIAL)
+    return escaped_markdown(one_line(text))
 
 
 def _times(segment: Segment) -> str:
@@ -147,7 +170,7 @@ def _markdown(material: Material) -> str:
     timeline = material.timeline
     lines = [f"# {_plain(material.name)}", ""]
     lines += [
-        f"{clock(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_speakers(timeline)}",
+        f"{clock(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_plain(_speaker(timeline))}",
         "",
     ]
     if whole := material.summaries.get(0):
@@ -162,6 +185,7 @@ def _markdown(material: Material) -> str:
         lines += ["", "## Questions", ""]
         for answer in material.conversation:
             lines += [f"**{_plain(answer.question)}**", "", _plain(answer.text), ""]
+            lines += [line for notice in answer.notices for line in (f"*{_plain(notice)}*", "")]
     return "\n".join(lines) + "\n"
 
 
@@ -170,8 +194,8 @@ def _scored(score: object) -> str:
     return f"{label} {100 * value:.0f} %" if label else ""
 
 
-def _speakers(timeline: Timeline) -> str:
-    return f"{timeline.provenance.pack} pack"
+def _speaker(timeline: Timeline) -> str:
+    return f"{_without_paths(timeline.provenance.pack)} pack"
 
 
 PAGE = """<!doctype html>
@@ -200,8 +224,10 @@ def _html(material: Material) -> str:
         parts.append(_html_segment(material, segment))
     if material.conversation:
         parts.append("<h1>Questions</h1>")
-        parts += [f"<h2>{escape(a.question)}</h2><p>{escape(a.text)}</p>" for a in material.conversation]
-    facts = f"{clock(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_speakers(timeline)}"
+        for answer in material.conversation:
+            parts.append(f"<h2>{escape(answer.question)}</h2><p>{escape(answer.text)}</p>")
+            parts += [f"<p class=quiet>{escape(notice)}</p>" for notice in answer.notices]
+    facts = f"{clock(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_speaker(timeline)}"
     return PAGE.format(title=escape(material.name), facts=escape(facts), body="\n".join(parts))
 
 

@@ -8,11 +8,9 @@ every other open; and whole numbers are measured from the packets instead of bel
 from __future__ import annotations
 
 import logging
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -20,26 +18,18 @@ import av
 import av.error
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Discard, Disposition, Stream
+from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
 from assistant.config import Limits
 from assistant.errors import AssistantError
 from assistant.media.diagnosis import encrypted, unreadable
+from assistant.media.formats import CONTAINERS
 from assistant.media.images import as_video, image_kind
 
 logger = logging.getLogger(__name__)
 
-CONTAINERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mp3,wav,w64,flac,aac,aiff,caf,amr,ac3,eac3"
-    ",gif,apng"
-)
-# Clocks of these may jump in the middle of a file (a recording that went on, a broadcast).
-_JUMPING = {"mpegts", "mpeg", "flv"}
-_FORWARD_JUMP_SECONDS = 10.0
-_BACKWARD_JUMP_SECONDS = 1.0
 _MAX_ERRORS_IN_A_ROW = 200
-_LOCKED_TAGS = {"encv", "enca", "drms", "drmi", "drmt"}
 
 # What native decoding throws beside FFmpegError (which derives from several of these): damaged texts, data tracks that
 # call themselves video, numbers out of range. All mean the same to a person: the file is damaged.
@@ -159,70 +149,6 @@ def codec_name(stream: Any) -> str:
     return str(getattr(codec, "canonical_name", "") or codec.name)
 
 
-def require_unlocked(container: InputContainer, path: Path) -> None:
-    """Refuse protected tracks.
-
-    Raises:
-        VideoUnreadable: a picture or sound track is encrypted.
-    """
-    for stream in container.streams:
-        context = getattr(stream, "codec_context", None)
-        try:
-            tag = "" if context is None else str(context.codec_tag).strip("\0 ")
-        except UnicodeDecodeError:  # a number, as AAC has in AVI, and no letters
-            continue
-        if tag in _LOCKED_TAGS:
-            raise encrypted(path)
-
-
-class Clock:
-    """Makes one track's packet times go on evenly where they jump; rewrites packets in place.
-
-    Decoding times never fall in a sound file, so a fall by more than a second is a new recording joined on; a leap
-    ahead is one only in containers whose clocks are known to jump (elsewhere it is a picture that stood still).
-    """
-
-    def __init__(self, container: InputContainer, stream: Stream) -> None:
-        self._may_leap = container.format.name in _JUMPING
-        self._base = stream.time_base
-        rate = stream.guessed_rate if isinstance(stream, VideoStream) else None
-        self._nominal_seconds = float(1 / rate) if rate and 1 <= rate <= 240 else 0.04
-        self._last: float | None = None
-        self._shift = 0
-        self.jumped = False
-
-    def mend(self, packet: Packet) -> None:
-        """Shift this packet's times onto the even clock."""
-        base = packet.time_base or self._base
-        # Presentation times go back and forth where pictures are reordered; only decoding times tell a jump.
-        if packet.dts is not None and base:
-            now = float((packet.dts + self._shift) * base)
-            if self._last is not None:
-                step = now - self._last
-                if step < -_BACKWARD_JUMP_SECONDS or (self._may_leap and step > _FORWARD_JUMP_SECONDS):
-                    self._shift += round((self._last + self._nominal_seconds - now) / float(base))
-                    now = float((packet.dts + self._shift) * base)
-                    self.jumped = True
-            self._last = now
-        if self._shift:
-            packet.pts = None if packet.pts is None else packet.pts + self._shift
-            packet.dts = None if packet.dts is None else packet.dts + self._shift
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """What the packets of one track say: seconds on the container's clock, first to end, and how many there are."""
-
-    start_seconds: float
-    end_seconds: float
-    packets: int
-    jumped: bool = False
-
-    @property
-    def seconds(self) -> float:
-        return self.end_seconds - self.start_seconds
-
-
 def packets(
     container: InputContainer, streams: list[Any], on_error: Callable[[], None] = lambda: None
 ) -> Iterator[Packet]:
@@ -242,57 +168,6 @@ def packets(
             if errors > _MAX_ERRORS_IN_A_ROW:
                 raise
             logger.debug("damaged place in the file", exc_info=error)
-
-
-def measure_tracks(container: InputContainer, streams: list[Any], tick: Callable[[], None]) -> dict[int, Track]:
-    """Each track's real extent by stream index, from its packets and without decoding.
-
-    Tracks without packets are left out. ``tick`` is called now and then.
-
-    Raises:
-        Encrypted: packets are locked.
-    """
-    listen_to(container, streams)
-    clocks = {s.index: Clock(container, s) for s in streams}
-    found: dict[int, _Extent] = {}
-    for number, packet in enumerate(packets(container, streams)):
-        if number % 256 == 0:
-            tick()
-        if packet.size == 0:
-            continue
-        if packet.stream.index not in found and packet.has_sidedata("encryption_info"):
-            raise Encrypted
-        clock = clocks[packet.stream.index]
-        clock.mend(packet)
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        base = float(packet.time_base or 0)
-        extent = found.setdefault(packet.stream.index, _Extent())
-        extent.count += 1
-        if stamp is not None and base > 0:
-            extent.add(stamp * base, max(0, packet.duration or 0) * base)
-    return {index: extent.track(clocks[index].jumped) for index, extent in found.items()}
-
-
-@dataclass(slots=True)
-class _Extent:
-    """From when to when the packets seen so far go."""
-
-    start: float = math.inf
-    end: float = -math.inf
-    last: float = -math.inf
-    count: int = 0
-
-    def add(self, seconds: float, lasting: float) -> None:
-        self.start, self.last = min(self.start, seconds), max(self.last, seconds)
-        self.end = max(self.end, seconds + lasting)
-
-    def track(self, jumped: bool) -> Track:
-        if self.count == 0 or self.end < self.start:
-            return Track(0.0, 0.0, self.count)
-        end = self.end
-        if end <= self.last and self.count > 1:  # the last packet does not say how long it lasts: as long as the others
-            end += min(1.0, (self.last - self.start) / (self.count - 1))
-        return Track(self.start, end, self.count, jumped)
 
 
 def decoder_threads(width: int, height: int) -> int:

@@ -36,8 +36,13 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 
 def display_name(path: Path) -> str:
-    """The file's name for a one-line message: no control or direction-changing characters, 80 characters at most."""
-    name = "".join("?" if unicodedata.category(c)[0] == "C" else c for c in path.name or str(path))
+    """The file's name for a one-line message; see `safe_name`."""
+    return safe_name(path.name or str(path))
+
+
+def safe_name(text: str) -> str:
+    """A name from outside for a one-line message: no control or direction-changing characters, 80 at most."""
+    name = "".join("?" if unicodedata.category(c)[0] == "C" else c for c in text)
     return name if len(name) <= 80 else f"{name[:60]}...{name[-17:]}"
 
 
@@ -81,8 +86,13 @@ def unreadable(path: Path) -> VideoUnreadable:
             boxes, cut_off = _top_level_boxes(file)
     except OSError as error:
         return VideoUnreadable(f"{name} cannot be read ({_reason(error)})", "check that it is still there")
-    what, remedy = _judge(head, boxes, cut_off)
+    what, remedy = _judge(head, boxes, cut_off=cut_off)
     return VideoUnreadable(f"{name} {what}", remedy)
+
+
+def wrong_kind(head: bytes) -> tuple[str, str]:
+    """What a file that begins so is instead of a video (``is a ZIP archive, not a video``), and the remedy."""
+    return _judge(head[:_HEAD_BYTES], [], cut_off=False)
 
 
 def undecodable(path: Path, codec: str) -> VideoUnreadable:
@@ -122,7 +132,7 @@ def nothing_inside(path: Path) -> VideoUnreadable:
     )
 
 
-def _judge(head: bytes, boxes: list[bytes], cut_off: bool) -> tuple[str, str]:
+def _judge(head: bytes, boxes: list[bytes], *, cut_off: bool) -> tuple[str, str]:
     """What the file is instead of a video, and the remedy."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for start, kind in _PLAYLISTS:
@@ -168,6 +178,8 @@ def _top_level_boxes(file: BinaryIO) -> tuple[list[bytes], bool]:
         if size < 8:  # 0: to the end of the file; 2..7: nonsense
             break
         position += size
+        if position > end:  # cut off, or no box at all: 64-bit sizes reach further than a file can be sought
+            break
     return names, position >= end and names[-1:] == [b"mdat"]
 
 

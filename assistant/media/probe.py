@@ -16,21 +16,17 @@ from assistant.core.files import sha256_of
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Video
 from assistant.errors import Cancelled
+from assistant.media.clocks import Clocks, Track, frame_seconds, is_untimed, measure_tracks
 from assistant.media.container import (
     DAMAGE,
-    Clock,
-    Track,
     codec_name,
     decoder_threads,
-    listen_to,
-    measure_tracks,
     open_guarded,
-    packets,
     picture_streams,
-    require_unlocked,
     sound_streams,
 )
-from assistant.media.diagnosis import nothing_inside, require_file, too_long, too_many_pixels, undecodable
+from assistant.media.diagnosis import encrypted, nothing_inside, require_file, too_long, too_many_pixels, undecodable
+from assistant.media.encryption import is_encrypted
 from assistant.media.frames import Orientation, display_size, orientation_of
 from assistant.media.images import image_kind
 
@@ -56,7 +52,8 @@ class Timing:
 
     ``picture`` is the index of the picture track, None for sound alone; ``jumped``: the container's clock jumps, so
     that only decoding from the start finds a time. ``player_offset_seconds``: where a player that plays the file itself
-    stands at our time 0 (its clock starts with whichever track starts first).
+    stands at our time 0 (its clock starts with whichever track starts first). ``untimed``: the pictures carry no times
+    that mean anything, and follow one another.
     """
 
     origin_seconds: float
@@ -65,6 +62,7 @@ class Timing:
     frame_seconds: float
     jumped: bool
     player_offset_seconds: float = 0.0
+    untimed: bool = False
 
 
 def probe(path: Path, limits: Limits, cancelled: CancelCheck = never) -> Video:
@@ -76,6 +74,8 @@ def probe(path: Path, limits: Limits, cancelled: CancelCheck = never) -> Video:
         Cancelled: ``cancelled`` turned true.
     """
     size = require_file(path, limits)
+    if is_encrypted(path):
+        raise encrypted(path)
     tracks, picture, sound = _measure(path, limits, cancelled)
     index = picture if picture is not None else sound
     assert index is not None
@@ -89,10 +89,10 @@ def probe(path: Path, limits: Limits, cancelled: CancelCheck = never) -> Video:
         facts: dict[str, Any] = {"duration_seconds": tracks[index].seconds, "width": 0, "height": 0, "frame_rate": 0.0}
         if picture is not None:
             heard = None if sound is None or tracks[sound].seconds > limits.max_seconds else tracks[sound]
-            facts = _picture_facts(stream, frame, tracks[picture], heard)
+            facts = _picture_facts(container, stream, frame, tracks[picture], heard)
             if facts["duration_seconds"] > limits.max_seconds:
                 # Each track is short enough, but their clocks lie hours apart: the picture's counts.
-                facts = _picture_facts(stream, frame, tracks[picture], None)
+                facts = _picture_facts(container, stream, frame, tracks[picture], None)
         video = Video(
             path=str(path),
             sha256=sha256_of(path, cancelled),
@@ -109,7 +109,6 @@ def probe(path: Path, limits: Limits, cancelled: CancelCheck = never) -> Video:
 def _measure(path: Path, limits: Limits, cancelled: CancelCheck) -> tuple[dict[int, Track], int | None, int | None]:
     """The tracks' real extents, and which of them are the picture and the sound (None: there is none)."""
     with open_guarded(path, limits.max_pixels) as container:
-        require_unlocked(container, path)
         pictures, sounds = picture_streams(container), sound_streams(container)
         for stream in pictures:
             width, height = stream.codec_context.width, stream.codec_context.height
@@ -125,31 +124,32 @@ def _measure(path: Path, limits: Limits, cancelled: CancelCheck) -> tuple[dict[i
 
 def _first_frame(container: InputContainer, stream: Any) -> Any:
     """The first frame of a track that decodes, on the container's mended clock; None where none does in good time."""
-    listen_to(container, [stream])
     if isinstance(stream, VideoStream):
         context = stream.codec_context
         context.thread_count = decoder_threads(context.width, context.height)
-    clock, give_up = Clock(container, stream), time.monotonic() + _MOST_SECONDS_TO_FIRST_FRAME
-    for number, packet in enumerate(packets(container, [stream])):
-        clock.mend(packet)
+    untimed, give_up = is_untimed(container), time.monotonic() + _MOST_SECONDS_TO_FIRST_FRAME
+    for number, packet in enumerate(Clocks(container, [stream]).packets()):
         try:
             frames = packet.decode()
         except DAMAGE:
             frames = []
         for frame in frames:
-            if frame.pts is not None or packet.size == 0:
+            if frame.pts is not None or untimed or packet.size == 0:
                 return frame
         if number > _MOST_PACKETS_TO_FIRST_FRAME or time.monotonic() > give_up:
             return None
     return None
 
 
-def _picture_facts(stream: VideoStream, frame: VideoFrame, track: Track, sound: Track | None) -> dict[str, Any]:
+def _picture_facts(
+    container: InputContainer, stream: VideoStream, frame: VideoFrame, track: Track, sound: Track | None
+) -> dict[str, Any]:
     """The fields of `Video` that the picture decides."""
     orientation = orientation_of(frame)
     width, height = display_size(frame.width, frame.height, stream.sample_aspect_ratio, orientation)
-    start = frame.time if frame.time is not None else track.start_seconds
-    rate = _frame_rate(stream, track)
+    start = track.start_seconds if frame.time is None or is_untimed(container) else frame.time
+    # A raw stream's average rate is libavformat's default of 25; the coded pictures themselves know better.
+    rate = 1 / frame_seconds(stream) if is_untimed(container) else _frame_rate(stream, track)
     end = max(track.end_seconds, start + 1 / rate)
     if sound is not None and sound.end_seconds > end + _SOUND_TAIL_SECONDS:
         end = sound.end_seconds
@@ -165,7 +165,8 @@ def _picture_facts(stream: VideoStream, frame: VideoFrame, track: Track, sound: 
 
 def _frame_rate(stream: VideoStream, track: Track) -> float:
     """Frames a second: the header's where the packets agree with it, else theirs."""
-    counted = track.packets / track.seconds if track.seconds > 0 else 0.0
+    seconds = track.seconds - track.gap_seconds
+    counted = track.packets / seconds if seconds > 0 else 0.0
     claimed = float(stream.average_rate or 0) or float(stream.guessed_rate or 0)
     if 0 < claimed <= 1000 and (track.packets < 3 or abs(claimed - counted) <= 0.1 * claimed):
         return claimed
@@ -223,7 +224,7 @@ def timing(path: Path, video: Video) -> Timing:
 
 
 def _timing_of(container: InputContainer, video: Video, picture: int | None, frame: Any, track: Track) -> Timing:
-    origin = track.start_seconds if frame.time is None else float(frame.time)
+    origin = track.start_seconds if frame.time is None or is_untimed(container) else float(frame.time)
     container_start = 0.0 if container.start_time is None else container.start_time / 1_000_000
     return Timing(
         origin_seconds=origin,
@@ -232,6 +233,7 @@ def _timing_of(container: InputContainer, video: Video, picture: int | None, fra
         frame_seconds=1 / video.frame_rate if video.frame_rate > 0 else 0.04,
         jumped=track.jumped,
         player_offset_seconds=max(0.0, origin - container_start),
+        untimed=picture is not None and is_untimed(container),
     )
 
 

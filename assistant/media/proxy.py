@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Video
 from assistant.errors import LibraryUnusable
+from assistant.media.audio import main_sound
+from assistant.media.clocks import Clocks
 from assistant.media.colour import Scaler
-from assistant.media.container import DAMAGE, Clock, listen_to, open_guarded, packets, sound_streams
+from assistant.media.container import DAMAGE, open_guarded
 from assistant.media.diagnosis import undecodable
+from assistant.media.downmix import Downmix
 from assistant.media.frames import Orientation
 from assistant.media.probe import Timing, check, timing
 from assistant.media.video import PictureDecoder, frame_time
@@ -98,17 +101,14 @@ def _convert(
     clock = timing(path, video)
     with open_guarded(path) as source:
         picture: Any = None if clock.picture is None else source.streams[clock.picture]
-        sound: Any = next(iter(sound_streams(source)), None)
+        sound = main_sound(source)
         streams = [stream for stream in (picture, sound) if stream is not None]
-        listen_to(source, streams)
         decoder = None if picture is None else PictureDecoder(picture)
         pictures = None if picture is None else _Pictures(target, video, clock, most_pixels)
         sounds = None if sound is None else _Sounds(target, clock)
-        clocks = {stream.index: Clock(source, stream) for stream in streams}
         done = 0.0
-        for packet in packets(source, streams):
+        for packet in Clocks(source, streams).packets():
             check(cancelled)
-            clocks[packet.stream.index].mend(packet)
             for frame in _decode(packet, decoder if packet.stream is picture else None):
                 if packet.stream is not picture:
                     assert sounds is not None
@@ -124,6 +124,8 @@ def _convert(
         for part in (pictures, sounds):
             if part is not None:
                 part.finish()
+        if pictures is None and (sounds is None or not sounds.given):
+            raise undecodable(path, video.audio_codec)
     progress(video.duration_seconds)
 
 
@@ -205,27 +207,36 @@ class _Sounds:
     def __init__(self, target: OutputContainer, clock: Timing) -> None:
         self._stream: Any = target.add_stream("aac", rate=_SOUND_RATE, layout="stereo")
         self._target, self._clock = target, clock
-        self._resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_SOUND_RATE)
+        self._resampler: av.AudioResampler | None = None
+        self._downmix: Downmix | None = None
         self._kind: tuple[str, str, int] | None = None
-        self._given = 0
+        self.given = 0
 
     def write(self, frame: Any) -> None:
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if self._kind not in (None, kind):
+        if self._kind != kind:
             self._flush()
-            self._resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_SOUND_RATE)
+            self._open(frame)
         self._kind = kind
         start = None if frame.time is None else round((frame.time - self._clock.origin_seconds) * _SOUND_RATE)
         frame.pts = None
         for block in self._blocks(frame):
             if start is not None:
                 # Sound from before the first picture is dropped, a gap of more than a twentieth of a second filled.
-                missing, start = start - self._given, None
+                missing, start = start - self.given, None
                 if missing > _SOUND_RATE // 20:
                     self._encode(np.zeros((2, min(missing, 600 * _SOUND_RATE)), dtype=np.float32))
-                elif self._given == 0 and missing < 0:
+                elif self.given == 0 and missing < 0:
                     block = block[:, -missing:]
             self._encode(block)
+
+    def _open(self, frame: Any) -> None:
+        names = tuple(channel.name for channel in frame.layout.channels)
+        # libswresample knows no way from channels without places to stereo.
+        placed = not any(name == "NONE" or name.startswith("AMBI") for name in names)
+        self._downmix = None if placed else Downmix(names, _SOUND_RATE)
+        layout = "stereo" if placed else None
+        self._resampler = av.AudioResampler(format="flt", layout=layout, rate=_SOUND_RATE)
 
     def finish(self) -> None:
         self._flush()
@@ -237,18 +248,20 @@ class _Sounds:
                 self._encode(block)
 
     def _blocks(self, frame: Any) -> Iterator[NDArray[np.float32]]:
+        assert self._resampler is not None
         try:
             blocks = self._resampler.resample(frame)
         except DAMAGE:
             return
         for block in blocks:
-            yield np.nan_to_num(np.asarray(block.to_ndarray(), dtype=np.float32))
+            packed = np.asarray(block.to_ndarray(), dtype=np.float32).reshape(block.samples, -1).T
+            yield np.nan_to_num(packed) if self._downmix is None else np.stack([self._downmix.mix(packed)] * 2)
 
     def _encode(self, samples: NDArray[np.float32]) -> None:
         # In pieces of a second, so that a long silence costs no memory.
         for first in range(0, samples.shape[1], _SOUND_RATE):
             piece = np.ascontiguousarray(samples[:, first : first + _SOUND_RATE])
             frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="stereo")
-            frame.sample_rate, frame.pts, frame.time_base = _SOUND_RATE, self._given, Fraction(1, _SOUND_RATE)
-            self._given += piece.shape[1]
+            frame.sample_rate, frame.pts, frame.time_base = _SOUND_RATE, self.given, Fraction(1, _SOUND_RATE)
+            self.given += piece.shape[1]
             _mux(self._target, self._stream, frame)

@@ -21,10 +21,10 @@ from assistant.core.clip import Clip
 from assistant.core.files import sha256_of
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Video
-from assistant.media.audio import MAX_TRACKS, AudioBuffer, SoundDecoder, SoundSink
+from assistant.media.audio import AudioBuffer, SoundDecoder, SoundSink
+from assistant.media.clocks import Clocks
 from assistant.media.container import (
     DAMAGE,
-    Clock,
     codec_name,
     decoder_threads,
     listen_to,
@@ -101,10 +101,9 @@ def read(
     clock = timing(path, video)
     with open_guarded(path, max_pixels) as container:
         reader = _Reader(container, video, clock, frame_size, frame_rate, sound)
-        # Without a track to read, the demuxer would give packets of all.
-        for packet in packets(container, reader.streams, damage.count_place) if reader.streams else ():
+        for packet in Clocks(container, reader.streams).packets(damage.count_place):
             check(cancelled)
-            reader.mend(packet)
+            reader.given(packet)
             if packet.stream.index != clock.picture:
                 reader.hear(packet, damage)
                 continue
@@ -136,20 +135,18 @@ class _Reader:
         self.seen = 0
         self._timing, self._frame_rate, self._sink = clock, frame_rate, sound
         self._last_seconds, self._last_slot = -math.inf, -1
-        sounds = sound_streams(container)[:MAX_TRACKS] if sound is not None else []
-        self._sounds = {s.index: (track, SoundDecoder(clock.origin_seconds)) for track, s in enumerate(sounds)}
-        self.streams: list[Any] = list(sounds)
+        sounds = [] if sound is None else [s for s in enumerate(sound_streams(container)) if sound.wants(s[0])]
+        self._sounds = {s.index: (track, SoundDecoder(clock.origin_seconds)) for track, s in sounds}
+        self.streams: list[Any] = [stream for _, stream in sounds]
         if clock.picture is not None and frame_size > 0:
             picture = container.streams[clock.picture]
             self._converter = FrameConverter(clock.orientation, video.width, video.height, frame_size)
             self._decoder = PictureDecoder(picture)
             self.streams.append(picture)
-        listen_to(container, self.streams)
-        self._clocks = {s.index: Clock(container, s) for s in self.streams}
         self._losses = {s.index: Losses(container, s, clock.origin_seconds) for s in self.streams}
 
-    def mend(self, packet: Any) -> None:
-        self._clocks[packet.stream.index].mend(packet)
+    def given(self, packet: Any) -> None:
+        """A packet of a track that is read comes next."""
         self._losses[packet.stream.index].given(packet)
 
     def hear(self, packet: Any, damage: Damage) -> None:
@@ -228,7 +225,7 @@ class PictureDecoder:
 
 def frame_time(frame: VideoFrame, clock: Timing) -> float | None:
     """Seconds from the first frame, None where the frame carries no time."""
-    return None if frame.time is None else float(frame.time) - clock.origin_seconds
+    return None if frame.time is None or clock.untimed else float(frame.time) - clock.origin_seconds
 
 
 def _decoded(decoder: PictureDecoder, packet: Any, damage: Damage) -> list[VideoFrame]:
@@ -272,7 +269,6 @@ class _Finder:
         assert clock.picture is not None
         self._container, self._timing = container, clock
         self._stream: Any = container.streams[clock.picture]
-        listen_to(container, [self._stream])
         self._converter = FrameConverter(clock.orientation, video.width, video.height, size)
         self._frames = self._decode()
         self._current: tuple[float, VideoFrame] | None = None
@@ -292,8 +288,8 @@ class _Finder:
 
     def _seek(self, seconds: float) -> None:
         """Stand before ``seconds``: further and further back, for key frames lie anywhere; at worst the start."""
-        for back in (0.0, 1.0, 4.0, 16.0, 64.0, math.inf):
-            target = max(0.0, seconds - back)
+        # Containers without an index look for decoding times, which lie before the first picture's presentation.
+        for target in (*(max(0.0, seconds - back) for back in (0.0, 1.0, 4.0, 16.0, 64.0, math.inf)), -10.0):
             stamp = (target + self._timing.origin_seconds) / float(self._stream.time_base)
             try:
                 self._container.seek(math.floor(stamp), stream=self._stream, backward=True)
@@ -303,14 +299,18 @@ class _Finder:
             self._current, self._next = None, next(self._frames, None)
             if self._next is not None and self._next[0] <= seconds:
                 return
-            if target == 0.0:
-                return
+
+    def _packets(self) -> Iterator[Any]:
+        if self._timing.jumped:
+            return Clocks(self._container, [self._stream]).packets()
+        # Nothing is to be mended, and behind a place that was sought nobody could tell a gap from a jump.
+        listen_to(self._container, [self._stream])
+        return packets(self._container, [self._stream])
 
     def _decode(self) -> Iterator[tuple[float, VideoFrame]]:
-        clock, damage, last = Clock(self._container, self._stream), Damage(), -math.inf
+        damage, last = Damage(), -math.inf
         decoder = PictureDecoder(self._stream)
-        for packet in packets(self._container, [self._stream]):
-            clock.mend(packet)
+        for packet in self._packets():
             for frame in _decoded(decoder, packet, damage):
                 seconds = frame_time(frame, self._timing)
                 if seconds is None:

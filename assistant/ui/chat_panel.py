@@ -22,6 +22,7 @@ TICK_SECONDS = 0.1
 HISTORY_TURNS = 6
 ANSWERERS = {"auto": "Best at hand", "extractive": "From the timeline", "llm": "Language model"}
 STOPPED = "Stopped by you."
+UNCHECKED = "Stopped by you. What stands here was not checked against the timeline."
 
 
 @dataclass(frozen=True)
@@ -277,7 +278,7 @@ def _answer(
                 here,
                 conversation,
                 pending,
-                answer or Answer(pending.question, text, model="", found=False, notices=(STOPPED,)),
+                answer or _stopped(pending.question, text),
                 partial=answer is None,
             )
     if failure is not None:
@@ -285,6 +286,11 @@ def _answer(
         tell(failure)
         return
     st.rerun()
+
+
+def _stopped(question: str, text: str) -> Answer:
+    """What was said until the person stopped it: answers are checked at their end, which this one never reached."""
+    return Answer(question, text, model="", found=False, notices=(UNCHECKED if text.strip() else STOPPED,))
 
 
 def _show(slot: DeltaGenerator, text: str, timeline: Timeline) -> None:

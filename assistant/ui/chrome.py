@@ -12,7 +12,7 @@ import streamlit as st
 from assistant.errors import AssistantError
 from assistant.store import Entry
 from assistant.ui import components
-from assistant.ui.services import Services, services
+from assistant.ui.services import Services, guarded, services
 from assistant.ui.tasks import Task
 from assistant.ui.text import markdown
 
@@ -20,6 +20,7 @@ WEB = Path(__file__).parent / "web"
 # A file of ours: a named icon would be fetched from the network.
 ICON = WEB / "icon.png"
 START, WATCH, SEARCH = "pages/start.py", "pages/watch.py", "pages/search.py"
+START_IT = "start it with make run, or with python -m assistant.ui.serve"
 SUMMARIES, LABELS, MODELS, SETTINGS = "pages/summaries.py", "pages/labels.py", "pages/models.py", "pages/settings.py"
 
 
@@ -34,7 +35,10 @@ def style() -> None:
 
 
 def open_services() -> Services:
-    """The services, or a page that says what is wrong with the library, and nothing else."""
+    """The services, or a page that says what is wrong with the library or with how it was started, and nothing else."""
+    if not guarded.is_set():
+        tell(AssistantError("the app was started without its own server, and would be open to other pages", START_IT))
+        st.stop()
     try:
         return services()
     except AssistantError as error:

@@ -11,8 +11,8 @@ from typing import Any
 import streamlit as st
 
 from assistant.core.timeline import Video
+from assistant.media.formats import EXTENSIONS
 from assistant.ui.services import Services, pack_name
-from assistant.ui.uploads import ACCEPTED
 
 WEB = Path(__file__).parent / "web"
 MEASURED_JOBS = 12
@@ -82,7 +82,7 @@ def drop(here: Services, *, key: str = "drop") -> str | None:
         key=key,
         data={
             "token": here.token,
-            "accepted": list(ACCEPTED),
+            "accepted": list(EXTENSIONS),
             "max_bytes": limits.max_bytes,
             "max_seconds": limits.max_seconds,
             "seconds_per_second": seconds_per_second(here),

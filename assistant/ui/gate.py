@@ -1,11 +1,15 @@
-"""Who may come in where the app listens to more than this machine: whoever brings the token."""
+"""Who may come in where other machines or other people's accounts can reach the app: whoever brings the token."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import secrets
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers
@@ -15,6 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 VARIABLE = "ASSISTANT_TOKEN"
 PARAMETER, COOKIE = "token", "assistant_access"
 FEWEST_CHARACTERS = 16
+# Smaller numbers belong to the system: login.defs(5) of Linux; macOS counts its people from 501.
+FIRST_PERSON = 500 if sys.platform == "darwin" else 1000
+NO_SHELLS = ("nologin", "false", "true", "sync", "shutdown", "halt")
 
 
 def only_this_machine(host: str) -> bool:
@@ -25,16 +32,91 @@ def only_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-def token_for(host: str, environment: Mapping[str, str]) -> str:
-    """What visitors must know: nothing where only this machine can come in; else the token that was set, or a new one.
+class Account(Protocol):
+    """An entry of the machine's list of accounts, as `pwd.getpwall` gives them."""
+
+    @property
+    def pw_name(self) -> str: ...
+
+    @property
+    def pw_uid(self) -> int: ...
+
+    @property
+    def pw_shell(self) -> str: ...
+
+
+def accounts() -> list[Account]:
+    """The accounts of this machine that somebody can log in to; none on systems that keep no such list.
+
+    One whose password is locked and that has no key for SSH is a program's, whatever its number: images of machines
+    come with such. Only root may read which ones those are; for anybody else they count.
+    """
+    if sys.platform == "win32":
+        return []
+    import pwd
+
+    try:
+        locked = locked_names(Path("/etc/shadow").read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        locked = frozenset()
+    return [one for one in pwd.getpwall() if one.pw_name not in locked or _has_keys(Path(one.pw_dir))]
+
+
+def locked_names(shadow: str) -> frozenset[str]:
+    """The names in a list as shadow(5) describes it whose password no text can be: it begins with ``!`` or ``*``."""
+    rows = (line.split(":") for line in shadow.splitlines())
+    return frozenset(row[0] for row in rows if len(row) > 1 and row[1].startswith(("!", "*")))
+
+
+def _has_keys(home: Path) -> bool:
+    try:
+        return (home / ".ssh" / "authorized_keys").stat().st_size > 0
+    except OSError:
+        return False
+
+
+def other_people(known: Iterable[Account], user: int) -> list[str]:
+    """The names of the accounts that people besides ``user`` (a number) can log in to."""
+    return [
+        account.pw_name
+        for account in known
+        if account.pw_uid >= FIRST_PERSON
+        and account.pw_uid != user
+        and account.pw_name != "nobody"
+        # A shell that is left out is /bin/sh.
+        and account.pw_shell.rpartition("/")[2] not in NO_SHELLS
+    ]
+
+
+def token_for(
+    host: str, environment: Mapping[str, str], *, known: Iterable[Account] | None = None, asked: bool = True
+) -> str:
+    """What visitors must know: the token that was set, or a new one; nothing where nobody else can come in.
+
+    Args:
+        host: the address that the app listens on.
+        known: the machine's accounts (None: ask the machine). A loopback address is open to all of them.
+        asked: whether a token is wanted at all; only an address of this machine can do without.
 
     Raises:
-        ValueError: the token that was set could be guessed.
+        ValueError: the token that was set could be guessed, or other machines would come in without one.
     """
     given = environment.get(VARIABLE, "")
+    here = only_this_machine(host)
+    if not asked:
+        if here:
+            return ""
+        raise ValueError("without a token the app can listen to this machine alone: leave out --host, or --no-token")
     if given and len(given) < FEWEST_CHARACTERS:
         raise ValueError(f"{VARIABLE} needs at least {FEWEST_CHARACTERS} characters")
-    return given or ("" if only_this_machine(host) else secrets.token_urlsafe(24))
+    if given:
+        return given
+    alone = here and not other_people(accounts() if known is None else known, _this_user())
+    return "" if alone else secrets.token_urlsafe(24)
+
+
+def _this_user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else -1
 
 
 class TokenGate:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from assistant.ui.text import plain, shown_name
+from assistant.core.plaintext import one_line
+from assistant.ui.text import shown_name
 
 if TYPE_CHECKING:
     from assistant.jobs import Job
@@ -48,5 +49,5 @@ def _says(job: Job) -> str:
         return STATES.get(job.state, job.state)
     # Before the first frame the message says more than the stage: that models are being loaded, say.
     if job.message and not job.fraction:
-        return plain(job.message).capitalize()
+        return one_line(job.message).capitalize()
     return STAGES.get(job.stage, job.stage)

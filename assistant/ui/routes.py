@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio.to_thread
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from assistant.errors import AssistantError
 from assistant.ui import playback, why
+from assistant.ui.files import LibraryFile
 from assistant.ui.guard import may_read, may_write
 from assistant.ui.jobs_view import job_view
 from assistant.ui.services import Services, services
@@ -23,7 +25,24 @@ from assistant.ui.view import desk_view, partial_view
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PICTURE = re.compile(r"(keyframe|frames)-[0-9]{1,6}\.jpg")
 
+CACHED = "private, max-age=3600"
+
 Handler = Callable[[Request, Services], Response]
+
+
+class SegmentNumber(Convertor[int]):
+    """The number of a segment in a path; Python refuses to read a number of thousands of digits."""
+
+    regex = "[0-9]{1,9}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("segment", SegmentNumber())
 
 
 def routes() -> list[BaseRoute]:
@@ -37,11 +56,18 @@ def routes() -> list[BaseRoute]:
         Route("/api/video/{sha256}", _reads(media)),
         Route("/api/proxy/{sha256}", _writes(make_proxy), methods=["POST"]),
         Route("/api/picture/{sha256}/{name}", _reads(picture)),
-        Route("/api/why/{sha256}/{segment:int}", _reads(read_why), methods=["GET"]),
-        Route("/api/why/{sha256}/{segment:int}", _writes(start_why), methods=["POST"]),
-        Route("/api/why/{sha256}/{segment:int}", _writes(stop_why), methods=["DELETE"]),
-        Route("/api/correct/{sha256}/{segment:int}", _writes(correct), methods=["POST"]),
+        Route("/api/why/{sha256}/{number:segment}", _reads(read_why), methods=["GET"]),
+        Route("/api/why/{sha256}/{number:segment}", _writes(start_why), methods=["POST"]),
+        Route("/api/why/{sha256}/{number:segment}", _writes(stop_why), methods=["DELETE"]),
+        Route("/api/correct/{sha256}/{number:segment}", _writes(correct), methods=["POST"]),
+        # Streamlit would answer with its page.
+        Route("/api/{rest:path}", _reads(nothing), methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
     ]
+
+
+def nothing(request: Request, here: Services) -> Response:
+    """What lies at an address that names nothing."""
+    return _missing()
 
 
 def shelf(_: Request, here: Services) -> Response:
@@ -106,7 +132,7 @@ def media(request: Request, here: Services) -> Response:
     path = playback.file_to_play(here, entry) if entry else None
     if path is None:
         return _missing()
-    return FileResponse(path, media_type=playback.media_type(path), headers={"cache-control": "private, max-age=3600"})
+    return LibraryFile(here.assistant.library.home, path, playback.media_type(path), CACHED)
 
 
 def make_proxy(request: Request, here: Services) -> Response:
@@ -124,7 +150,7 @@ def picture(request: Request, here: Services) -> Response:
     path = here.assistant.library.picture(_sha256(request), name) if _PICTURE.fullmatch(name) else None
     if path is None:
         return _missing()
-    return FileResponse(path, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
+    return LibraryFile(here.assistant.library.home, path, "image/jpeg", CACHED)
 
 
 def read_why(request: Request, here: Services) -> Response:
@@ -145,14 +171,14 @@ def stop_why(request: Request, here: Services) -> Response:
 
 
 def _asked(request: Request) -> why.Asked:
-    return why.Asked(_sha256(request), request.path_params["segment"], _label(request))
+    return why.Asked(_sha256(request), request.path_params["number"], _label(request))
 
 
 def correct(request: Request, here: Services) -> Response:
     """Keep what the person says is right (``kind``, ``label`` in the query), or withdraw it (no label)."""
     library, sha256 = here.assistant.library, _sha256(request)
     timeline = library.timeline(sha256)
-    segment = timeline.segment(request.path_params["segment"]) if timeline else None
+    segment = timeline.segment(request.path_params["number"]) if timeline else None
     kind, label = request.query_params.get("kind", ""), _label(request)
     if segment is None or kind not in ("action", "description"):
         return _missing()

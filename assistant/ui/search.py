@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from assistant.core.plaintext import one_line
 from assistant.core.timeline import clock
 from assistant.store import Hit
 from assistant.ui.chrome import WATCH, go, open_services
 from assistant.ui.services import Services
-from assistant.ui.text import markdown, plain, shown_name
+from assistant.ui.text import markdown, shown_name
 
 MOST_HITS = 40
 
@@ -26,7 +27,7 @@ def page() -> None:
         return
     hits = here.assistant.library.search_all(query, MOST_HITS)
     if not hits:
-        st.markdown(f"Nothing in the library matches “{markdown(plain(query))}”. Other words may.")
+        st.markdown(f"Nothing in the library matches “{markdown(one_line(query))}”. Other words may.")
         return
     st.caption(f"{len(hits)} moments, the best first" + (" (there may be more)" if len(hits) == MOST_HITS else ""))
     for hit in hits:
@@ -40,7 +41,7 @@ def _hit(here: Services, hit: Hit) -> None:
             st.image(str(picture), width=112)
         with st.container():
             st.markdown(f"**{markdown(shown_name(hit.name))}**")
-            st.caption(markdown(plain(hit.excerpt)))
+            st.caption(markdown(one_line(hit.excerpt)))
         if st.button(
             f"{clock(hit.span.start_seconds)}",
             icon=":material/play_arrow:",

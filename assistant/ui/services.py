@@ -32,6 +32,8 @@ class Services:
 
 
 PREFERENCE = "settings"
+# Set where the pages stand behind the guard of `serve`; Streamlit alone would open them to every port of the machine.
+guarded = threading.Event()
 
 logger = logging.getLogger(__name__)
 

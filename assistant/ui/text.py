@@ -6,28 +6,16 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from assistant.core.plaintext import BIDI, escaped_markdown, one_line
 from assistant.core.timeline import Span, Timeline, clock
 
-_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _CITATION = re.compile(r"\[S(\d{1,6})\]")
 _HALF_CITATION = re.compile(r"\[S?\d{0,6}$")
-# Streamlit also looks for addresses, emoji codes and directives in text that is already unescaped; a word joiner,
-# which has no width, keeps it from finding any.
-_JOINER = "\u2060"
-_AUTOMATIC = re.compile(r"(:(?=[A-Za-z_/])|@(?=\w)|\bwww(?=\.))", re.IGNORECASE)
-# Overrides and isolates turn the rest of a line around: "clip_<RLO>4pm.exe" would read as something else.
-_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def plain(text: str) -> str:
-    """One line of visible characters: no control or direction characters, no runs of spaces."""
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") else c for c in _BIDI.sub("", text))
-    return " ".join(kept.split())
 
 
 def shown_name(name: str, limit: int = 80) -> str:
     """A file name as it can be shown, shortened in its middle."""
-    name = plain(name) or "unnamed video"
+    name = one_line(name) or "unnamed video"
     if len(name) <= limit:
         return name
     tail = limit // 3
@@ -37,10 +25,10 @@ def shown_name(name: str, limit: int = 80) -> str:
 def markdown(text: str) -> str:
     """Markdown that renders as exactly this text; lines stay lines."""
     lines = [
-        _BIDI.sub("", "".join(c for c in line if c == "\t" or unicodedata.category(c) != "Cc"))
+        BIDI.sub("", "".join(c for c in line if c == "\t" or unicodedata.category(c) != "Cc"))
         for line in text.replace("\r\n", "\n").split("\n")
     ]
-    return "  \n".join(_PUNCTUATION.sub(r"\\\1", _AUTOMATIC.sub(rf"\1{_JOINER}", line)).strip() for line in lines)
+    return "  \n".join(escaped_markdown(line).strip() for line in lines)
 
 
 def time_link(span: Span, segment_id: int | None = None) -> str:

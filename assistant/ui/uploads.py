@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,21 +15,16 @@ from starlette.responses import JSONResponse, Response
 
 from assistant.config import Limits
 from assistant.errors import AssistantError, InputUnusable, LibraryUnusable, VideoTooLarge
+from assistant.media.diagnosis import wrong_kind
+from assistant.media.formats import HEAD_BYTES, looks_like_media
 from assistant.store import Library
 from assistant.ui.guard import may_write
 from assistant.ui.services import Services, services
-from assistant.ui.sniffing import HEAD_BYTES, looks_like_media
 
 logger = logging.getLogger(__name__)
 
 BLOCK_BYTES = 1 << 20
 SPARE_BYTES = 256 << 20  # left free on the disk for what the analysis writes
-
-ACCEPTED = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".mpg", ".mpeg", ".ts", ".mts"),
-    *(".m2ts", ".3gp", ".ogv", ".ogg", ".mp3", ".m4a", ".wav", ".flac", ".aac"),
-    *(".gif", ".apng", ".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff"),
-)
 
 
 async def upload(request: Request) -> Response:
@@ -59,8 +55,7 @@ async def receive(request: Request, library: Library, limits: Limits, name: str)
         LibraryUnusable: the disk is full.
         ClientDisconnect: the browser went away.
     """
-    announced = int(request.headers.get("content-length") or 0)
-    _check_room(announced, library.home, limits)
+    _check_room(announced_bytes(request), library.home, limits)
     path = await anyio.to_thread.run_sync(library.new_upload, name)
     try:
         with path.open("wb") as handle:
@@ -71,6 +66,13 @@ async def receive(request: Request, library: Library, limits: Limits, name: str)
             raise LibraryUnusable("the disk is full", "free some space and upload the file again") from error
         raise
     return path
+
+
+def announced_bytes(request: Request) -> int:
+    """The size of the body as the header says it; 0 where it says nothing that is a number."""
+    text = request.headers.get("content-length", "")
+    # Python refuses to read a number of thousands of digits; eighteen are more than any disk holds.
+    return int(text[:18]) if re.fullmatch("[0-9]+", text) else 0
 
 
 async def _write(stream: AsyncIterator[bytes], handle: BinaryIO, limits: Limits) -> None:
@@ -95,7 +97,8 @@ def _check_kind(head: bytes) -> None:
     if not head:
         raise InputUnusable("The file is empty", "choose another one")
     if not looks_like_media(head):
-        raise InputUnusable("This is not a video or sound file", "choose an MP4, MOV, MKV, WebM or AVI file")
+        what, remedy = wrong_kind(head)
+        raise InputUnusable(f"This file {what}", remedy)
 
 
 def _check_room(announced: int, home: Path, limits: Limits) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assistant.core.plaintext import one_line
 from assistant.core.timeline import Absence, ActionScore, Description, Segment, Timeline, Utterance
 from assistant.ui.colours import label_colour
-from assistant.ui.text import plain
 
 Json = dict[str, Any]
 
@@ -37,7 +37,7 @@ def desk_view(timeline: Timeline, corrections: Mapping[int, Mapping[str, str]] |
         "speech": [[span.start_seconds, span.end_seconds] for span in timeline.speech_spans],
         "absences": [absence_sentence(absence) for absence in timeline.absences],
         "suppressed": [
-            {"start": item.span.start_seconds, "text": plain(item.text), "reason": plain(item.reason)}
+            {"start": item.span.start_seconds, "text": one_line(item.text), "reason": one_line(item.reason)}
             for item in timeline.suppressed
         ],
     }
@@ -68,32 +68,32 @@ def segment_view(segment: Segment, corrections: Mapping[str, str] | None = None)
         "unsure": "none_of_my_labels" in segment.flags,
         "keyframe": segment.keyframe_seconds,
         "frames": list(segment.frame_seconds),
-        "corrected": {kind: plain(label) for kind, label in (corrections or {}).items()},
+        "corrected": {kind: one_line(label) for kind, label in (corrections or {}).items()},
     }
 
 
 def flag_sentence(segment: Segment, flag: str) -> str:
     """Why a segment carries a flag, as a sentence."""
-    note = plain(segment.notes.get(flag, ""))
+    note = one_line(segment.notes.get(flag, ""))
     if not note:
-        return FLAG_SENTENCES.get(flag, plain(flag.replace("_", " ")).capitalize() + ".")
+        return FLAG_SENTENCES.get(flag, one_line(flag.replace("_", " ")).capitalize() + ".")
     return note[0].upper() + note[1:] + ("" if note.endswith((".", "!", "?")) else ".")
 
 
 def absence_sentence(absence: Absence) -> str:
     """What is not there and why, as a sentence."""
-    what = ABSENCE_SENTENCES.get(absence.what, plain(absence.what).capitalize())
-    return f"{what}: {plain(absence.reason).rstrip('.')}."
+    what = ABSENCE_SENTENCES.get(absence.what, one_line(absence.what).capitalize())
+    return f"{what}: {one_line(absence.reason).rstrip('.')}."
 
 
 def _score(score: ActionScore | Description) -> Json:
-    return {"label": plain(score.label), "score": round(score.score, 4), "colour": label_colour(score.label)}
+    return {"label": one_line(score.label), "score": round(score.score, 4), "colour": label_colour(score.label)}
 
 
 def _words(utterance: Utterance) -> Json:
     return {
         "start": utterance.span.start_seconds,
         "end": utterance.span.end_seconds,
-        "text": plain(utterance.text),
-        "language": plain(utterance.language),
+        "text": one_line(utterance.text),
+        "language": one_line(utterance.language),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from assistant.core.timeline import Timeline, clock
@@ -41,9 +43,10 @@ def _desk(here: Services, entry: Entry, timeline: Timeline | None) -> None:
 
 def _start_seconds() -> float:
     try:
-        return max(0.0, float(st.query_params.get("t", "0")))
+        given = float(st.query_params.get("t", "0"))
     except ValueError:
         return 0.0
+    return max(0.0, given) if math.isfinite(given) else 0.0
 
 
 def _head(here: Services, entry: Entry, timeline: Timeline | None) -> None:

@@ -113,6 +113,9 @@ def test_summaries_and_every_export_come_from_the_same_library(library):
         target = library / f"export.{kind}"
         run("export", SAMPLE, "--format", kind, "-o", target, home=library, check=0)
         assert target.stat().st_size > 100
+    assert str(SAMPLE.parent) not in (library / "export.json").read_text()
+    run("export", SAMPLE, "--format", "json", "--paths", "-o", library / "export.json", home=library, check=0)
+    assert str(SAMPLE) in (library / "export.json").read_text()
 
 
 def write(path, data):

@@ -1,11 +1,13 @@
 import csv
+import html
 import io
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
-from assistant.core.timeline import Span, Utterance
+from assistant.core.timeline import Absence, ActionScore, Answer, Description, Span, Timeline, Utterance
 from assistant.exports.render import FORMATS, Material, render
 
 EVIL = '<img src=x onerror=alert(1)> [x](javascript:alert(1)) "quoted" --> end'
@@ -62,3 +64,148 @@ def test_subtitle_times_have_hours_and_milliseconds(timeline):
 def test_an_unknown_format_is_refused(timeline):
     with pytest.raises(ValueError, match="no export called"):
         render(Material("a", timeline), "docx")
+
+
+# Markup in any text from outside
+
+MARKUP = [
+    "<b>bold</b>",
+    "<font color=red>x</font>",
+    "{\\an8}moved {\\b1}",
+    "{y:i}slanted",
+    "<script>alert(1)</script>",
+    "--\x00> 00:00:01,000",
+    "a\n\n2\n00:00:01,000 --> 00:00:09,000\nnot said",
+    "a\r\rNOTE b\u2028STYLE\u2029::cue {}",
+    "--\u202e> x",
+    "<v Someone>not them</v>",
+    "<00:00:01.000>",
+    "&lt;b&gt;",
+    "WEBVTT",
+    "[x](https://evil.example)",
+    "![x](https://evil.example/a.png)",
+    "https://evil.example/a",
+    "www.evil.example",
+    "me@evil.example",
+    "<https://evil.example>",
+    "[x]: https://evil.example",
+    "# heading",
+    "> quoted",
+    "a | b",
+    "| a |\n|---|",
+    "```\ncode",
+    "$x$",
+    "1. one",
+    "- one",
+    "+ one",
+    "===",
+    "---",
+    "    code",
+    "*a* _b_ ~~c~~ `d`",
+    "\\",
+    "\\[x](y)",
+    "a  \nb",
+]
+
+
+def marked(timeline, text):
+    """The timeline and everything said about it, with this text wherever a text can come from outside."""
+    segments = tuple(
+        replace(
+            segment,
+            actions=(ActionScore(text, 0.9, text),),
+            descriptions=(Description(text, 0.8, text),),
+            utterances=(Utterance(segment.span, text),),
+            notes={"none_of_my_labels": text},
+        )
+        for segment in timeline.segments
+    )
+    film = replace(
+        timeline,
+        segments=segments,
+        absences=(Absence(text, text),),
+        provenance=replace(timeline.provenance, pack=text),
+    )
+    answer = Answer(text, text, notices=(text,))
+    return Material(text, film, conversation=(answer,), summaries={0: text, 1: text}, why={1: text})
+
+
+@pytest.mark.parametrize("text", MARKUP, ids=ascii)
+def test_a_cue_of_subtitles_is_one_line_without_markup(timeline, text):
+    cues = len(timeline.segments)
+    for kind in ("srt", "vtt"):
+        shown = render(marked(timeline, text), kind).decode()
+        blocks = [block for block in shown.strip("\n").split("\n\n") if block != "WEBVTT"]
+        assert len(blocks) == cues
+        assert all(len(block.split("\n")) == (3 if kind == "srt" else 2) for block in blocks)
+        assert shown.count("-->") == cues
+        words = "".join(block.split("\n")[-1] for block in blocks)
+        assert not set(words) & set("<>")
+        assert not set(shown) & set("\x00\r\u2028\u2029\u202e")
+        assert "{" not in words or kind == "vtt"
+    # WebVTT has entities: what is shown is what was said.
+    assert html.unescape(words[: len(words) // cues]) == " ".join(
+        text.replace("\x00", " ").replace("\u202e", "").replace("-->", "→").split()
+    )
+
+
+@pytest.mark.parametrize("text", MARKUP, ids=ascii)
+def test_markdown_holds_no_markup_but_its_own(timeline, text):
+    reader = pytest.importorskip("markdown_it").MarkdownIt("commonmark", {"html": True}).enable("table")
+
+    def shape(markdown):
+        tokens = reader.parse(markdown)
+        return [
+            (token.type, token.tag, [child.type for child in token.children or () if "text" not in child.type])
+            for token in tokens
+        ]
+
+    shown = render(marked(timeline, text), "md").decode()
+    assert shape(shown) == shape(render(marked(timeline, "word"), "md").decode())
+    # What GitHub's readers make links of without any brackets.
+    assert re.search(r"(?:https?|ftp|mailto|xmpp):[\w/]|www\.|[\w.+-]@\w", shown) is None
+
+
+@pytest.mark.parametrize("text", MARKUP, ids=ascii)
+def test_the_page_holds_no_tag_but_its_own(timeline, text):
+    def tags(page):
+        return re.findall(r"<[a-zA-Z/!][^>]*>", page)
+
+    # The title is text too: only what it says may differ.
+    assert tags(render(marked(timeline, text), "html").decode()) == tags(
+        render(marked(timeline, "word"), "html").decode()
+    )
+
+
+@pytest.mark.parametrize("kind", ["md", "html"])
+def test_an_export_says_of_an_answer_what_the_page_says_of_it(timeline, kind):
+    stopped = Answer("What?", "A dog", notices=("Stopped by you. It was not checked.",))
+    shown = render(Material("a", timeline, conversation=(stopped,)), kind).decode().replace("\\", "")
+    assert "It was not checked" in shown
+
+
+def test_json_names_no_place_on_this_machine_unless_it_is_asked_to(timeline):
+    folder = "/home/me/packs/mine"
+    where = replace(
+        timeline,
+        video=replace(timeline.video, path="/home/me/Videos/private/a.mp4"),
+        provenance=replace(
+            timeline.provenance,
+            pack=folder,
+            actions={"model": folder, "size": 64, "more": [folder, "C:\\Users\\me\\model"]},
+            speech={"model": "openai/whisper-base"},
+        ),
+    )
+    passed_on = render(Material("lesson 1.mp4", where), "json").decode()
+    assert "/home" not in passed_on
+    assert "Users" not in passed_on
+    document = json.loads(passed_on)
+    assert document["video"]["path"] == "lesson 1.mp4"
+    assert document["provenance"]["actions"] == {"model": "mine", "size": 64, "more": ["mine", "model"]}
+    assert document["provenance"]["speech"]["model"] == "openai/whisper-base"
+    assert Timeline.from_json(document).segments == timeline.segments
+    kept = json.loads(render(Material("lesson 1.mp4", where, paths=True), "json"))
+    assert kept["video"]["path"] == "/home/me/Videos/private/a.mp4"
+    assert kept["provenance"]["pack"] == folder
+    for kind in ("md", "html"):
+        assert "/home" not in render(Material("lesson 1.mp4", where), kind).decode().replace("\\", "")

@@ -13,10 +13,9 @@ from PIL import Image
 from assistant.config import Limits, load
 from assistant.engine import Assistant
 from assistant.errors import VideoTooLarge, VideoUnreadable
+from assistant.media.formats import EXTENSIONS, HEAD_BYTES, looks_like_media
 from assistant.media.proxy import make_proxy
 from assistant.media.video import clip_at, probe, read
-from assistant.ui.sniffing import HEAD_BYTES, looks_like_media
-from assistant.ui.uploads import ACCEPTED
 
 LIMITS = Limits()
 PIXELS = scene(5, 102, 68)
@@ -45,7 +44,7 @@ def test_a_still_of_every_kind_is_one_picture_of_a_second(tmp_path, kind):
     assert [p.pts_seconds for p in read(path, video, frame_size=48, frame_rate=10)] == [0.0]
     assert np.abs(first(path) - PIXELS).mean() < 12
     assert looks_like_media(path.read_bytes()[:HEAD_BYTES])
-    assert path.suffix in ACCEPTED
+    assert path.suffix in EXTENSIONS
 
 
 @pytest.mark.parametrize("turn", [3, 6, 8])

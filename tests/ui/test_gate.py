@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
@@ -16,7 +18,9 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 
-from assistant.ui.gate import COOKIE, TokenGate, only_this_machine, token_for
+from assistant.ui.gate import COOKIE, TokenGate, locked_names, only_this_machine, other_people, token_for
+from assistant.ui.serve import greeting
+from assistant.ui.server import address
 
 TOKEN = "a-token-that-nobody-guesses"
 
@@ -114,16 +118,75 @@ def test_the_way_in_leads_to_no_other_machine():
     assert send(f"//evil.example/?token={TOKEN}")[1]["location"] == "/evil.example/"
 
 
-def test_only_an_address_of_this_machine_needs_no_token():
+def account(name, number, shell="/bin/bash"):
+    return SimpleNamespace(pw_name=name, pw_uid=number, pw_shell=shell)
+
+
+SYSTEM = [
+    account("root", 0),
+    account("daemon", 1, "/usr/sbin/nologin"),
+    account("postgres", 105),
+    account("nobody", 65534, "/bin/sh"),
+    account("builder", 1500, "/usr/sbin/nologin"),
+    account("ftp", 1501, "/bin/false"),
+]
+ME = account("me", os.getuid())
+
+
+def test_only_an_address_of_a_machine_of_one_person_needs_no_token():
     for host in ("127.0.0.1", "127.8.8.8", "::1", "localhost"):
         assert only_this_machine(host)
-        assert token_for(host, {}) == ""
+        assert token_for(host, {}, known=[*SYSTEM, ME]) == ""
+        assert len(token_for(host, {}, known=[*SYSTEM, ME, account("other", 4711)])) >= 32
     for host in ("0.0.0.0", "::", "10.0.0.5", "example.org", ""):
         assert not only_this_machine(host)
-        assert len(token_for(host, {})) >= 32
-    assert token_for("127.0.0.1", {"ASSISTANT_TOKEN": TOKEN}) == TOKEN
+        assert len(token_for(host, {}, known=[ME])) >= 32
+    assert token_for("127.0.0.1", {"ASSISTANT_TOKEN": TOKEN}, known=[ME]) == TOKEN
     with pytest.raises(ValueError, match="at least"):
         token_for("0.0.0.0", {"ASSISTANT_TOKEN": "short"})
+
+
+def test_people_are_those_who_can_log_in():
+    others = [account("a", 1000), account("b", 60000, "/usr/bin/zsh"), account("c", 1001, "")]
+    assert other_people([*SYSTEM, *others, account("me", 4711)], 4711) == ["a", "b", "c"]
+    assert other_people(SYSTEM, 4711) == []
+
+
+def test_a_token_can_be_done_without_on_this_machine_alone():
+    others = [ME, account("other", 4711)]
+    assert token_for("127.0.0.1", {}, known=others, asked=False) == ""
+    assert token_for("127.0.0.1", {"ASSISTANT_TOKEN": TOKEN}, known=others, asked=False) == ""
+    with pytest.raises(ValueError, match="this machine alone"):
+        token_for("0.0.0.0", {}, known=[ME], asked=False)
+
+
+def test_the_makefile_passes_the_wish_on():
+    for given, wanted in (("TOKEN=no", True), ("TOKEN=yes", False), ("", False)):
+        command = ["make", "-n", "-o", ".venv/.installed", "run", *given.split()]
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert ("--no-token" in said) == wanted
+
+
+@pytest.mark.parametrize(
+    ("host", "link"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8501/"),
+        ("0.0.0.0", "http://127.0.0.1:8501/"),
+        ("::", "http://[::1]:8501/"),
+        ("::1", "http://[::1]:8501/"),
+        ("fd00::7", "http://[fd00::7]:8501/"),
+        ("192.168.0.7", "http://192.168.0.7:8501/"),
+        ("localhost", "http://localhost:8501/"),
+        ("lab.example", "http://lab.example:8501/"),
+        ("", "http://127.0.0.1:8501/"),
+    ],
+)
+def test_the_printed_link_is_one_that_opens_and_holds_the_token_once(host, link):
+    assert address(host, 8501) == link
+    said = greeting(host, 8501, TOKEN)
+    assert f"{link}?token={TOKEN}\n" in said
+    assert said.count(TOKEN) == 1
+    assert "token" not in greeting("127.0.0.1", 8501, "")
 
 
 def test_a_server_for_others_prints_its_token_and_asks_for_it(tmp_path):
@@ -167,3 +230,8 @@ def test_a_server_for_others_prints_its_token_and_asks_for_it(tmp_path):
     finally:
         server.terminate()
         server.wait(20)
+
+
+def test_an_account_whose_password_is_locked_is_no_persons():
+    shadow = "root:*:1:::::\nsdk:!:2:0:::::\nann:$y$j9T$x:3:::::\nbob:!$6$salt$hash:4:::::\nempty::5:::::\nbroken"
+    assert locked_names(shadow) == {"root", "sdk", "bob"}

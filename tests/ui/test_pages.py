@@ -23,6 +23,13 @@ from assistant.ui.tasks import TASKS
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 
+@pytest.fixture(autouse=True)
+def behind_the_guard() -> Iterator[None]:
+    shared.guarded.set()
+    yield
+    shared.guarded.clear()
+
+
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Services]:
     with desk(tmp_path / "home") as made:
@@ -54,6 +61,15 @@ def press(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label == label).click().run()
     assert not app.exception, app.exception
     return app
+
+
+def test_streamlit_alone_opens_no_page(here, sha256):
+    shared.guarded.clear()
+    for page in ("", "watch", "search", "settings"):
+        app = opened(page, sha256)
+        assert "make run" in texts(app)
+        assert "shapes" not in texts(app)
+        assert not app.button
 
 
 def test_the_first_page_says_what_to_do(here):

@@ -15,10 +15,10 @@ from asgi import ask
 from desk_fixture import desk, fill, job_of
 
 from assistant.config import Limits
+from assistant.media.formats import HEAD_BYTES, looks_like_media
 from assistant.store import Library
 from assistant.ui import services as shared
 from assistant.ui.services import Services
-from assistant.ui.sniffing import HEAD_BYTES, looks_like_media
 from assistant.ui.tasks import Task, Tasks
 
 

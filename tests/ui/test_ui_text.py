@@ -7,9 +7,10 @@ import re
 
 import pytest
 
+from assistant.core.plaintext import one_line
 from assistant.core.timeline import Absence, Segment, Span
 from assistant.ui.colours import contrast, label_colour, mix
-from assistant.ui.text import markdown, plain, shown_name, with_citations
+from assistant.ui.text import markdown, shown_name, with_citations
 from assistant.ui.view import absence_sentence, flag_sentence
 
 THEMES = (("#ffffff", "#1c2330"), ("#14171d", "#e6e9ef"))
@@ -34,8 +35,8 @@ def test_nothing_becomes_a_link_or_a_picture_by_itself(text):
 
 
 def test_a_name_that_turns_the_line_around_is_shown_straight():
-    assert plain("clip_\u202e4pm.exe.mp4") == "clip_4pm.exe.mp4"
-    assert plain("line\nbreak\tand\x00nul.mp4") == "line break and nul.mp4"
+    assert one_line("clip_\u202e4pm.exe.mp4") == "clip_4pm.exe.mp4"
+    assert one_line("line\nbreak\tand\x00nul.mp4") == "line break and nul.mp4"
 
 
 def test_every_hostile_name_can_be_shown(media):

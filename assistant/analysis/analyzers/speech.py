@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assistant.analysis.analyzer import Finding, Needs, Stream, Voice
 from assistant.analysis.context import AnalysisContext
+from assistant.analysis.sound_tracks import BLOCK_SAMPLES
 from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck
 from assistant.core.timeline import Absence, Span, Utterance, Word
 from assistant.media.audio import SAMPLE_RATE
+from assistant.media.probe import check
 
 logger = logging.getLogger(__name__)
 
-VERSION = "2"
-BLOCK_SAMPLES = 30 * SAMPLE_RATE
+VERSION = "3"
 
 
 class SpeechAnalyzer:
@@ -33,16 +35,16 @@ class SpeechAnalyzer:
     def key(self) -> Json:
         settings = self._context.settings.speech
         model = list(self._context.models.identity("speech"))
-        return {"model": model, "language": settings.language, "version": VERSION}
+        track = settings.audio_track
+        return {"model": model, "language": settings.language, "audio_track": track, "version": VERSION}
 
     def run(self, stream: Stream, cancelled: CancelCheck) -> Iterator[Finding]:
+        if (heard := stream.heard_track()) is not None:
+            yield heard
+        if (lead := stream.lead()) is not None:
+            yield Absence("picture at first", self._told_before(lead, cancelled))
         samples, end = stream.sound(), stream.video.duration_seconds
-        detector = self._context.models.voice_detector()
-        for start in range(0, len(samples), BLOCK_SAMPLES):
-            if cancelled():
-                break
-            detector.feed(np.asarray(samples[start : start + BLOCK_SAMPLES], dtype=np.float32))
-        voiced = tuple(_within(span, end) for span in detector.finish() if span.start_seconds < end)
+        voiced = self._voiced(samples, end, cancelled)
         yield from map(Voice, voiced)
         if not voiced:
             yield Absence(self.kind, "no voice was found in the sound")
@@ -59,6 +61,25 @@ class SpeechAnalyzer:
         logger.info(
             "speech voiced=%d utterances=%d suppressed=%d", len(voiced), len(utterances), len(result.suppressed)
         )
+
+    def _voiced(self, samples: NDArray[np.float32], end_seconds: float, cancelled: CancelCheck) -> tuple[Span, ...]:
+        detector = self._context.models.voice_detector()
+        for start in range(0, len(samples), BLOCK_SAMPLES):
+            check(cancelled)
+            detector.feed(np.asarray(samples[start : start + BLOCK_SAMPLES], dtype=np.float32))
+        return tuple(_within(span, end_seconds) for span in detector.finish() if span.start_seconds < end_seconds)
+
+    def _told_before(self, lead: NDArray[np.float32], cancelled: CancelCheck) -> str:
+        """What is to be told of sound from before the picture, where the timeline begins, with the words in it."""
+        seconds = len(lead) / SAMPLE_RATE
+        voiced = self._voiced(lead, seconds, cancelled)
+        words = ""
+        if voiced:
+            language = self._context.settings.speech.language
+            found = self._context.models.transcriber().transcribe(lead, voiced, language, cancelled)
+            words = " ".join(utterance.text for utterance in found.utterances)
+        said = f'said in it: "{words}"' if words else "no words were found in it"
+        return f"the sound begins {seconds:.1f} s before it, and that part lies outside the timeline; {said}"
 
 
 def _within(span: Span, end_seconds: float) -> Span:

@@ -19,6 +19,7 @@ from assistant.errors import AssistantError, Cancelled, InputUnusable
 from assistant.jobs.worker.limits import WorkerLimits, resident_bytes
 from assistant.jobs.worker.stack_sampler import sample_stacks
 from assistant.jobs.worker.target import Request, Target
+from assistant.media.diagnosis import display_name, safe_name
 
 logger = logging.getLogger(__name__)
 
@@ -92,10 +93,10 @@ class Worker:
             sha256 = self._target(request, self._report, lambda: request.id in self._cancelled)
             self._channel.send("done", id=request.id, sha256=sha256)
         except Cancelled as error:
-            self._channel.send("cancelled", id=request.id, reason=str(error))
+            self._channel.send("cancelled", id=request.id, reason=told(error, request))
         except AssistantError as error:
             unusable = isinstance(error, InputUnusable)
-            self._channel.send("failed", id=request.id, reason=str(error), unusable=unusable, leaving=False)
+            self._channel.send("failed", id=request.id, reason=told(error, request), unusable=unusable, leaving=False)
         except MemoryError:
             self._channel.send("failed", id=request.id, reason=_OUT_OF_MEMORY, unusable=False, leaving=True)
             os._exit(0)  # what is half allocated is best given back whole
@@ -135,3 +136,8 @@ class Worker:
                     self._channel.send("failed", id=job, reason=_OUT_OF_MEMORY, unusable=False, leaving=True)
                     os._exit(0)
             time.sleep(BEAT_SECONDS)
+
+
+def told(error: AssistantError, request: Request) -> str:
+    """The error's line, with the name that the person knows in the place of the file's: uploads get names of ours."""
+    return str(error).replace(display_name(request.path), safe_name(request.name) or "the file")

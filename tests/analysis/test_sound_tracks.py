@@ -1,0 +1,77 @@
+"""Which sound was heard, with the demo pack: speech beside hum, beside a commentary, in a film's centre, too early."""
+
+import pytest
+
+from assistant.config import load
+from assistant.engine import Assistant
+
+WORDS = (
+    "the code is ten nine the red triangle circles around this was filmed on tuesday at six we count nine nine nine two"
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("tracks")
+
+
+def analyze(home, path, **settings):
+    return Assistant(load(home, "demo", {}, **settings)).analyze(path)
+
+
+def words_of(timeline):
+    return " ".join(segment.words for segment in timeline.segments if segment.words)
+
+
+@pytest.mark.parametrize(
+    ("name", "heard", "others"),
+    [
+        ("track1_hum_track2_speech.mp4", 2, [1]),
+        ("track1_comment_track2_default.mkv", 2, [1]),
+        ("sound_5_1_centre_speech_music.mkv", 1, []),
+    ],
+)
+def test_the_track_with_the_speech_is_heard_and_named(media, home, name, heard, others):
+    timeline = analyze(home, media / "odd2" / name)
+    assert words_of(timeline) == WORDS
+    speech = timeline.provenance.speech
+    assert speech["track"]["number"] == heard
+    assert [track["number"] for track in speech["other_tracks"]] == others
+
+
+def test_a_track_that_is_asked_for_is_heard_whatever_is_in_it(media, home):
+    timeline = analyze(home, media / "odd2" / "track1_hum_track2_speech.mp4", audio_track=1)
+    assert words_of(timeline) == ""
+    assert timeline.provenance.speech["track"]["number"] == 1
+    assert [absence.what for absence in timeline.absences] == ["speech"]
+
+
+def test_what_is_said_before_the_first_picture_is_told(media, home):
+    timeline = analyze(home, media / "odd2" / "picture_7s_late.mp4")
+    assert words_of(timeline) == WORDS.removeprefix("the code is ten nine ")
+    told = next(absence.reason for absence in timeline.absences if absence.what == "picture at first")
+    assert told.startswith("the sound begins 7.0 s before it")
+    assert 'said in it: "the code is ten nine"' in told
+
+
+def test_a_detection_that_is_stopped_is_not_taken_for_silence(media, home):
+    from assistant.errors import Cancelled
+
+    asked = []
+
+    def stop():
+        asked.append(1)
+        return speaking
+
+    speaking = False
+
+    def progress(step):
+        nonlocal speaking
+        speaking = step.stage == "speech"
+
+    engine = Assistant(load(home / "stopped", "demo", {}))
+    path = media / "odd2" / "track1_hum_track2_speech.mp4"
+    with pytest.raises(Cancelled):
+        engine.analyze(path, progress=progress, cancelled=stop)
+    assert asked
+    assert words_of(engine.analyze(path)) == WORDS
