@@ -6,7 +6,9 @@ import ctypes
 import hashlib
 import json
 import os
+import resource
 import signal
+import socket
 import threading
 import time
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ import torch_stand_in
 
 from assistant.core.timeline import ActionScore, Provenance, Segment, Shot, Span, Timeline, Video
 from assistant.errors import Cancelled, ModelUnavailable, VideoUnreadable
+from assistant.jobs.worker.limits import allow_cpu, cpu_used
 from assistant.jobs.worker.target import PartialSaver
 from assistant.store import Library
 
@@ -121,8 +124,32 @@ class ScriptTarget:
             case "eat":
                 self.eaten = np.ones(20_000_000)  # 160 MB
                 time.sleep(3600)
+            case "overwork":
+                allow_cpu(1.0)
+                burn()
+            case "limits":
+                told = {"worker": os.getpid(), "soft": resource.getrlimit(resource.RLIMIT_CPU)[0], "used": cpu_used()}
+                Path(f"{path}.limits").write_text(json.dumps(told))
+            case "dial":
+                self.dial(Path(f"{path}.dialled"))
             case "print":
                 os.write(1, b"noise from a library\n")
+
+    def dial(self, log):
+        """Write down what the kernel says to sockets of each family: an error's number, 0 where it lets them be."""
+        told = {}
+        for name in ("AF_INET", "AF_INET6", "AF_NETLINK", "AF_UNIX"):
+            try:
+                socket.socket(getattr(socket, name), socket.SOCK_DGRAM).close()
+                told[name] = 0
+            except OSError as error:
+                told[name] = error.errno
+        try:
+            socket.create_connection(("127.0.0.1", int(log.with_suffix(".port").read_text())), 5).close()
+            told["connected"] = 0
+        except OSError as error:
+            told["connected"] = error.errno
+        log.write_text(json.dumps(told))
 
 
 def open_target(settings):

@@ -130,7 +130,7 @@ def tour(browser: Any, address: str, folder: Path) -> None:
         ("phone-dark", 390, 844, True),
     ):
         camera = Camera(browser, address, folder, width, height, dark)
-        camera.open(watch, ".track.doing .bar")
+        camera.open(watch, ".track[data-kind=actions] .bar")
         camera.rest()
         camera.take(name)
         camera.close()

@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import argparse
 
+from assistant.analysis.analyzers import known_kinds
 from assistant.cli.common import Commands, Stop, command, emit, engine_for, say, timeline_of
 from assistant.config import Settings
+from assistant.core.plaintext import one_line
 from assistant.core.timeline import Json, Segment, Timeline, clock
 
 
 def add(commands: Commands) -> None:
-    command(commands, "analyze", run, "the timeline of a video", video=True, out=True)
+    sub = command(commands, "analyze", run, "the timeline of a video", video=True, out=True)
+    sub.add_argument(
+        "--only", metavar="KINDS", type=_kinds, default=(), help=f"run these alone, of {','.join(known_kinds())}"
+    )
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    """The kinds of witness in a list with commas.
+
+    Raises:
+        argparse.ArgumentTypeError: one of them is none.
+    """
+    given = tuple(part.strip() for part in text.split(",") if part.strip())
+    unknown = [kind for kind in given if kind not in known_kinds()]
+    if unknown or not given:
+        raise argparse.ArgumentTypeError(f"no witness called {', '.join(unknown) or 'nothing'}")
+    return given
 
 
 def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
-    timeline = timeline_of(engine_for(settings), options.video, stop)
+    timeline = timeline_of(engine_for(settings), options.video, stop, options.only)
     for notice in _track_notices(timeline):
         say(notice)
     if emit(timeline.to_json(), options.json):
         return 0
     for segment in timeline.segments:
         print(_line(segment))
+    for item in timeline.observations:
+        place = f"{clock(item.span.start_seconds, 1)}-{clock(item.span.end_seconds, 1)}"
+        print(f"{place}  {item.kind}: {one_line(item.name)} {100 * item.score:.0f} %")
     for absence in timeline.absences:
         print(f"no {absence.what}: {absence.reason}")
     return 0

@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
-    engine = engine_for(settings)
+    engine = engine_for(settings, asks=True)
     timeline = timeline_of(engine, options.video, stop)
     answer: Answer | None = None
     for piece in engine.ask(timeline.video.sha256, options.question, answerer=options.answerer, cancelled=stop):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -94,14 +94,21 @@ def emit(document: Json, target: str | None) -> bool:
     return True
 
 
-def engine_for(settings: Settings) -> Assistant:
-    """The engine, under the kernel's limits; says on standard error which pack speaks where ``auto`` chose it."""
+def engine_for(settings: Settings, asks: bool = False) -> Assistant:
+    """The engine, under the kernel's limits; says on standard error which pack speaks where ``auto`` chose it.
+
+    Args:
+        asks: whether it may have to reach a language model's server; else the process is cut off the network.
+    """
     from assistant.engine import Assistant
     from assistant.jobs.worker.limits import apply_limits, limits_of
+    from assistant.jobs.worker.network import cut_network
 
     # One command of one person, who sees it hang and can end it: the kernel's limits are enough, and cost no second
     # process. What is opened, and how, is guarded as everywhere.
     apply_limits(limits_of(settings))
+    if not (asks and settings.chat.language_model.startswith(("http://", "https://"))):
+        cut_network()
     engine = Assistant(settings)
     for notice in engine.library.notices:
         say(notice)
@@ -110,10 +117,10 @@ def engine_for(settings: Settings) -> Assistant:
     return engine
 
 
-def timeline_of(engine: Assistant, path: Path, stop: Stop) -> Timeline:
+def timeline_of(engine: Assistant, path: Path, stop: Stop, only: Collection[str] = ()) -> Timeline:
     """The video's timeline, analysed where the library does not hold it yet, with progress on standard error."""
     with ProgressLine() as line:
-        return engine.analyze(path, progress=line, cancelled=stop)
+        return engine.analyze(path, progress=line, cancelled=stop, only=only)
 
 
 class ProgressLine:

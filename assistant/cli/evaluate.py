@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
     from assistant.evaluation.metrics import evaluate
 
-    document = evaluate(options.folder, engine_for(settings), options.answerer, say, cancelled=stop)
+    document = evaluate(options.folder, engine_for(settings, asks=True), options.answerer, say, cancelled=stop)
     if not emit(document, options.json):
         for name, value in document.items():
             if isinstance(value, (int, float)):

@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
-    engine = engine_for(settings)
+    engine = engine_for(settings, asks=True)
     timeline = timeline_of(engine, options.video, stop)
     summary = engine.summarize(timeline.video.sha256, answerer=options.answerer, cancelled=stop)
     if emit(summary.to_json(), options.json):

@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
-from assistant.config import ComputeSettings, Settings
+from assistant.config import ROOT, ComputeSettings, Settings
 from assistant.core.files import human_bytes
 from assistant.errors import AssistantError
 from assistant.models import registry as packs
@@ -47,6 +48,7 @@ def examine(settings: Settings) -> list[Finding]:
         _hardware,
         _video,
         _library,
+        _network,
         _world,
         _packs,
         _speed,
@@ -149,6 +151,19 @@ def _library(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("good", f"SQLite {sqlite3.sqlite_version} with full-text search")
+
+
+def _network(_: Settings) -> Iterator[Finding]:
+    # Tried in a process of its own, for there is no way back.
+    code = "import sys; from assistant.jobs.worker.network import cut_network; sys.exit(not cut_network())"
+    if subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False).returncode == 0:
+        yield Finding("good", "what reads videos is kept off the network")
+    else:
+        yield Finding(
+            "note",
+            "this system cannot keep what reads videos off the network: it uses none, but nothing holds it to that",
+            "Linux on x86-64 or ARM can",
+        )
 
 
 def _world(_: Settings) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from pathlib import PureWindowsPath
 from typing import Any
 
 from assistant.core.plaintext import escaped_markdown, one_line
-from assistant.core.timeline import Answer, Segment, Timeline, Utterance, clock
+from assistant.core.timeline import Answer, Observation, Segment, Timeline, Utterance, clock
 
 FORMATS = ("json", "csv", "srt", "vtt", "md", "html")
 MEDIA_TYPES = {
@@ -97,7 +97,7 @@ def _csv(material: Material) -> str:
     writer.writerow(
         (
             *("id", "start_seconds", "end_seconds", "action", "action_score"),
-            *("description", "description_score", "words", "flags"),
+            *("description", "description_score", "words", "flags", "observations"),
         )
     )
     for segment in material.timeline.segments:
@@ -113,9 +113,15 @@ def _csv(material: Material) -> str:
                 f"{looks.score:.4f}" if looks else "",
                 _cell(segment.words),
                 " ".join(segment.flags),
+                _cell("; ".join(map(_observed, material.timeline.observed(segment.span)))),
             ]
         )
     return out.getvalue()
+
+
+def _observed(item: Observation) -> str:
+    """One observation in a line: its kind, what it is, how sure."""
+    return f"{item.kind}: {one_line(item.name)} {100 * item.score:.0f} %"
 
 
 def _cell(text: str) -> str:
@@ -162,8 +168,8 @@ def _plain(text: str) -> str:
     return escaped_markdown(one_line(text))
 
 
-def _times(segment: Segment) -> str:
-    return f"{clock(segment.span.start_seconds, 1)}-{clock(segment.span.end_seconds, 1)}"
+def _times(item: Segment | Observation) -> str:
+    return f"{clock(item.span.start_seconds, 1)}-{clock(item.span.end_seconds, 1)}"
 
 
 def _markdown(material: Material) -> str:
@@ -177,10 +183,13 @@ def _markdown(material: Material) -> str:
         lines += [_plain(whole), ""]
     for absence in timeline.absences:
         lines += [f"*No {_plain(absence.what)}: {_plain(absence.reason)}*", ""]
-    lines += ["| # | time | doing | looks | said |", "|---|---|---|---|---|"]
+    lines += ["| # | time | action | scene | speech |", "|---|---|---|---|---|"]
     for segment in timeline.segments:
         cells = [_scored(segment.action), _scored(segment.description), segment.words]
         lines.append(f"| {segment.id} | {_times(segment)} | " + " | ".join(_plain(cell) for cell in cells) + " |")
+    if timeline.observations:
+        lines += ["", "| time | observation |", "|---|---|"]
+        lines += [f"| {_times(item)} | {_plain(_observed(item))} |" for item in timeline.observations]
     if material.conversation:
         lines += ["", "## Questions", ""]
         for answer in material.conversation:
@@ -245,9 +254,10 @@ def _html_segment(material: Material, segment: Segment) -> str:
         for score in segment.actions[:3]
     ]
     if segment.description:
-        lines.append(f"<p>looks: {escape(segment.description.label)} {100 * segment.description.score:.0f} %</p>")
+        lines.append(f"<p>scene: {escape(segment.description.label)} {100 * segment.description.score:.0f} %</p>")
     if segment.words:
-        lines.append(f"<p>said: “{escape(segment.words)}”</p>")
+        lines.append(f"<p>speech: “{escape(segment.words)}”</p>")
+    lines += [f"<p>{escape(_observed(item))}</p>" for item in material.timeline.observed(segment.span)]
     lines += [f"<p class=quiet>{escape(note)}</p>" for note in segment.notes.values()]
     for title, texts in (("summary", material.summaries), ("why", material.why)):
         if text := texts.get(segment.id):

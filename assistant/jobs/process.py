@@ -139,6 +139,10 @@ class WorkerProcess:
             self._process.kill()
         self._process.wait()
 
+    def computed_too_much(self) -> bool:
+        """Whether the kernel ended it for having computed more than its job may, see `limits.allow_cpu`."""
+        return self._process.poll() == -signal.SIGXCPU
+
     def cause_of_death(self) -> str:
         """How the process ended, in a person's words."""
         code = self._process.poll()

@@ -16,6 +16,11 @@ from assistant.jobs.watchdog import Patience, Watchdog
 LISTEN_SECONDS = 0.25  # how soon a cancel or a silence is noticed
 SAVE_SECONDS = 1.0  # how often progress goes to the database, for other processes
 
+TOO_MUCH_COMPUTING = (
+    "it took far more computing than a video of this length should; choose a smaller pack, or convert it to an MP4"
+    " file and add that one"
+)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
@@ -107,6 +112,8 @@ class Run:
                 self._worker.close()
                 if self._cancel_by is not None:
                     return Outcome("cancelled", worker_ended=True)
+                if self._worker.computed_too_much():  # and would again
+                    return Outcome("failed", TOO_MUCH_COMPUTING, worker_ended=True)
                 return Outcome("waiting", self._worker.cause_of_death(), worker_ended=True)
         return None
 

@@ -6,6 +6,9 @@ import os
 # Only the process that `pull` starts goes online.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["USE_HUB_KERNELS"] = (
+    "NO"  # compiled code that transformers would fetch where the package kernels is installed
+)
 # How long threads of torch that wait for one another spin before they sleep, in turns; read once, when torch is loaded.
 # By default it is a hundred times that, which takes the cores away where an analysis, a "why?" and a chat compute side
 # by side; not at all slows down one that is alone. See docs/performance.md.

@@ -158,6 +158,10 @@ class Models:
             raise ModelUnavailable(f"the {self.pack.name} pack has no {kind} model", self.pack.remedy)
         return found
 
+    def weights_bytes(self) -> int:
+        """Bytes of the weights that an analysis uses, as their files have them."""
+        return sum(self._file_bytes(kind) for kind in KINDS if kind != "language")
+
     def lock(self, kind: Kind) -> threading.RLock:
         """Held while this model loads; hold it too to use the model alone."""
         return self._locks[kind]

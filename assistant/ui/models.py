@@ -15,9 +15,9 @@ from assistant.ui.chrome import open_services, tell, tell_failure, told
 from assistant.ui.services import Services, change
 from assistant.ui.tasks import TASKS, Task
 from assistant.ui.text import markdown
+from assistant.ui.view import kind_name
 
 PULL, CHECK = "pull", "check"
-KIND_NAMES = {"actions": "doing", "descriptions": "looks", "speech": "said", "language": "answers"}
 STATE_NAMES = {"here": "on this machine", "missing": "not here", "optional": "not here, optional"}
 MARKS = {
     "good": ":material/check:",
@@ -57,7 +57,7 @@ def _pack(here: Services, name: str, rows: Sequence[PartState], speaks: bool) ->
         st.table(
             [
                 {
-                    "For": KIND_NAMES[row.kind],
+                    "For": kind_name(row.kind),
                     "Model": markdown(row.model),
                     "Size": human_bytes(row.size_bytes) if row.size_bytes else "",
                     "Licence": markdown(row.licence),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assistant.core.plaintext import one_line
-from assistant.core.timeline import Absence, ActionScore, Description, Segment, Timeline, Utterance
+from assistant.core.timeline import Absence, ActionScore, Description, Observation, Segment, Timeline, Utterance
 from assistant.ui.colours import label_colour
 
 Json = dict[str, Any]
@@ -15,15 +15,25 @@ Json = dict[str, Any]
 FLAG_SENTENCES = {
     "none_of_my_labels": "None of the labels fits well here.",
     "out_of_protocol": "This stretch is too short for the way the model wants to be fed, so take it with care.",
-    "models_disagree": "What is being done and what it looks like do not agree here.",
+    "models_disagree": "Actions and scene do not agree here.",
     "shared_result": "The same picture again: what was found before is taken over.",
     "uncertain": "The best labels are close to each other.",
 }
 ABSENCE_SENTENCES = {
     "speech": "No words",
     "picture": "No picture",
-    "actions": "What is being done is missing",
-    "descriptions": "What it looks like is missing",
+    "actions": "No actions",
+    "descriptions": "No scene",
+}
+KIND_NAMES = {
+    "actions": "Actions",
+    "scene": "Scene",
+    "descriptions": "Scene",
+    "speech": "Speech",
+    "language": "Answers",
+    "text": "Text",
+    "sound": "Sounds",
+    "object": "Objects",
 }
 
 
@@ -34,7 +44,8 @@ def desk_view(timeline: Timeline, corrections: Mapping[int, Mapping[str, str]] |
         "duration": timeline.video.duration_seconds,
         "segments": [segment_view(segment, fixed.get(segment.id)) for segment in timeline.segments],
         "shots": [shot.span.start_seconds for shot in timeline.shots],
-        "speech": [[span.start_seconds, span.end_seconds] for span in timeline.speech_spans],
+        "voice": [[span.start_seconds, span.end_seconds] for span in timeline.speech_spans],
+        "lanes": lanes(timeline.observations),
         "absences": [absence_sentence(absence) for absence in timeline.absences],
         "suppressed": [
             {"start": item.span.start_seconds, "text": one_line(item.text), "reason": one_line(item.reason)}
@@ -43,13 +54,34 @@ def desk_view(timeline: Timeline, corrections: Mapping[int, Mapping[str, str]] |
     }
 
 
+def lanes(observations: Sequence[Observation]) -> list[Json]:
+    """One lane for each kind of observation, in the order in which the kinds first appear."""
+    found: dict[str, list[Json]] = {}
+    for item in observations:
+        bar = {
+            "start": item.span.start_seconds,
+            "end": item.span.end_seconds,
+            "label": one_line(item.name),
+            "score": round(item.score, 4),
+            "colour": label_colour(item.name),
+        }
+        found.setdefault(item.kind, []).append(bar)
+    return [{"kind": kind, "name": kind_name(kind), "items": items} for kind, items in found.items()]
+
+
+def kind_name(kind: str) -> str:
+    """A kind of witness as people read it: ``sound_level`` is "Sound level"."""
+    return KIND_NAMES.get(kind) or one_line(kind.replace("_", " ")).capitalize()
+
+
 def partial_view(segments: Sequence[Segment], duration_seconds: float) -> Json:
     """The same for an analysis that is still running: the segments that are finished."""
     return {
         "duration": duration_seconds,
         "segments": [segment_view(segment) for segment in segments],
         "shots": [],
-        "speech": [],
+        "voice": [],
+        "lanes": [],
         "absences": [],
         "suppressed": [],
     }
@@ -61,9 +93,9 @@ def segment_view(segment: Segment, corrections: Mapping[str, str] | None = None)
         "id": segment.id,
         "start": segment.span.start_seconds,
         "end": segment.span.end_seconds,
-        "doing": [_score(score) for score in segment.actions],
-        "looks": [_score(score) for score in segment.descriptions],
-        "said": [_words(utterance) for utterance in segment.utterances],
+        "actions": [_score(score) for score in segment.actions],
+        "scene": [_score(score) for score in segment.descriptions],
+        "speech": [_words(utterance) for utterance in segment.utterances],
         "flags": [flag_sentence(segment, flag) for flag in segment.flags],
         "unsure": "none_of_my_labels" in segment.flags,
         "keyframe": segment.keyframe_seconds,

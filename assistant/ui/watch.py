@@ -74,7 +74,7 @@ def _menu(here: Services, entry: Entry, timeline: Timeline | None) -> None:
         st.rerun()
     if timeline is not None:
         with st.expander("How it was analysed"):
-            for what, fed in (("doing", "actions"), ("looks", "descriptions"), ("said", "speech")):
+            for what, fed in (("Actions", "actions"), ("Scene", "descriptions"), ("Speech", "speech")):
                 values = getattr(timeline.provenance, fed)
                 st.caption(
                     f"**{what}**: " + ", ".join(f"{key} {markdown(str(value))}" for key, value in values.items())

@@ -36,6 +36,17 @@ def test_analyze_prints_a_line_for_each_segment_with_its_time_labels_and_words(r
     assert any('"' in line for line in lines)
 
 
+def test_analyze_runs_only_what_is_asked_for_and_says_what_it_left_out(run):
+    code, out, _ = run("analyze", SAMPLE, "--only", "speech")
+    assert code == 0
+    assert re.match(r"\[S1\] 0:00\.0-0:\d\d\.\d  -  -", out)
+    assert "no actions: it was not asked for" in out
+    with pytest.raises(SystemExit) as wrong:
+        run("analyze", SAMPLE, "--only", "smells")
+    assert wrong.value.code == 2
+    assert run("analyze", SAMPLE)[0] == 0  # all of it again, for whoever comes next
+
+
 def test_ask_prints_the_answer_and_the_time_of_each_citation(run):
     code, out, _ = run("ask", SAMPLE, "What happens first?", "--answerer", "extractive")
     assert code == 0

@@ -202,7 +202,7 @@ def test_a_damaged_checkpoint_is_refused_with_a_sentence(tmp_path):
         shutil.copyfile(file, tmp_path / file.name)
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(ModelUnavailable, match="cannot be loaded"):
+    with pytest.raises(ModelUnavailable, match="not a whole safetensors file"):
         TransformersChatModel(tmp_path, device="cpu", chat_template=TEMPLATE)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from assistant.errors import ModelUnavailable, PromptInvalid
 from assistant.models.scene import labels
@@ -48,6 +49,55 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def image_text_encoder(folder):
     return OpenClipEncoder(folder, "cpu")
+
+
+TIMM = {"timm_model_name": "resnet10t", "timm_pool": "avg", "timm_proj": "linear", "image_size": 64}
+OTHERS = {
+    "towers of its own": {"custom_text": True},
+    "a vision tower of timm": {"custom_text": True, "vision_cfg": TIMM},
+    "a text decoder": {
+        "custom_text": True,
+        "vision_cfg": {**MODEL["vision_cfg"], "attentional_pool": True, "attn_pooler_heads": 2, "output_tokens": True},
+        "text_cfg": {**MODEL["text_cfg"], "embed_cls": True, "output_tokens": True},
+        "multimodal_cfg": {"width": 32, "context_length": 77, "heads": 2, "layers": 1, "vocab_size": 49408},
+    },
+    "a tokenizer of its own": {
+        "custom_text": True,
+        "text_cfg": {
+            **MODEL["text_cfg"],
+            "hf_tokenizer_name": "somewhere/else",
+            "tokenizer_kwargs": {"clean": "canonicalize"},
+            "pool_type": "last",
+            "no_causal_mask": True,
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_models_of_other_kinds_embed_as_open_clip_embeds_them(tmp_path, other):
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    config = {"model_cfg": {**MODEL, **OTHERS[other]}, "preprocess_cfg": MEAN_STD}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((ROOT / "assistant/packs/demo/language" / name).read_bytes())
+    torch.manual_seed(0)
+    model = open_clip.create_model(f"local-dir:{tmp_path}", load_weights=False, pretrained_text=False).eval()
+    save_file(
+        {name: value.clone().contiguous() for name, value in model.state_dict().items()},
+        tmp_path / "open_clip_model.safetensors",
+    )
+    found = OpenClipEncoder(tmp_path, "cpu")
+    frames, texts = frames_of(), ["A red circle!", "nothing at all"]
+    prepared = found.framing.normalized(found.framing.square(frames))
+    with torch.inference_mode():
+        words = model.encode_text(open_clip.get_tokenizer(f"local-dir:{tmp_path}")(texts), normalize=True)
+        images = model.encode_image(prepared, normalize=True)
+    np.testing.assert_allclose(found.embed_texts(texts), words.numpy(), atol=1e-5)
+    np.testing.assert_allclose(found.embed_frames(frames), images.numpy(), atol=1e-5)
 
 
 def frames_of(seed: int = 0, count: int = 5, height: int = 60, width: int = 90) -> np.ndarray:

@@ -303,6 +303,9 @@ def test_a_pack_is_fetched_with_its_sizes_said_first_and_only_plain_files_taken(
     source = pack_folder / "actions"
     hub.files.update({path.name: path.read_bytes() for path in source.iterdir()})
     hub.files.update({"modeling.py": b"import os", "pytorch_model.bin": b"pickle", "README.md": b"#"})
+    hub.files.update(
+        dict.fromkeys(["../../config.json", "onnx/config.json", ".config.json", "adapter_config.json"], b"{}")
+    )
     pack, said = pack_to_fetch(tmp_path / "new"), []
     pull_pack(pack, said.append, lambda: False, environment(hub))
     assert re.search(r"about 300 kB into", said[0])

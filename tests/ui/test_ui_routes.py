@@ -154,7 +154,7 @@ def test_what_is_not_there_is_a_plain_404(here, sha256, target):
 def test_the_desk_shows_a_finished_timeline(here, sha256):
     view = ask("GET", f"/api/desk/{sha256}").json()
     assert view["finished"]
-    assert [s["doing"][0]["label"] for s in view["segments"]][:2] == ["moving left", "turning"]
+    assert [s["actions"][0]["label"] for s in view["segments"]][:2] == ["moving left", "turning"]
     assert view["segments"][2]["flags"] == ["None of the 14 labels fits well: best 0.22."]
     assert view["media"]["playable"]
 

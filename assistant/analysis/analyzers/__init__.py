@@ -6,3 +6,8 @@ WINDOW_ANALYZERS: tuple[str, ...] = (
     "assistant.analysis.analyzers.scene:SceneAnalyzer",
 )
 ANALYZERS: tuple[str, ...] = ("assistant.analysis.analyzers.speech:SpeechAnalyzer",)
+
+
+def known_kinds() -> tuple[str, ...]:
+    """The names of all witnesses, which are those of their files."""
+    return tuple(line.partition(":")[0].rpartition(".")[2] for line in (*WINDOW_ANALYZERS, *ANALYZERS))

@@ -13,6 +13,7 @@ from assistant.config import Settings
 from assistant.core import documents
 from assistant.jobs.worker.limits import WorkerLimits, apply_limits, stand_back
 from assistant.jobs.worker.loop import Channel, Worker
+from assistant.jobs.worker.network import cut_network
 from assistant.jobs.worker.target import Target
 
 
@@ -36,6 +37,11 @@ def main() -> None:
     limits = WorkerLimits(**first["limits"])
     apply_limits(limits)
     stand_back()
+    # Nothing that a worker does needs it: models are fetched, and servers asked, by other processes.
+    if not cut_network():
+        logging.getLogger(__name__).warning(
+            "this system cannot refuse the analysis the network; it does not use it, but nothing holds it to that"
+        )
     settings = documents.load(Settings, first["settings"])
     Worker(channel, lambda: _load(first["target"])(settings), limits).serve(commands)
 

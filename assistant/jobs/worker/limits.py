@@ -13,6 +13,16 @@ from pathlib import Path
 from assistant.config import Settings
 from assistant.models.runtime.device import memory_bytes
 
+# What a job may compute, in seconds of one core. Before the length is known: loading the models, hashing a large file.
+OPENING_CPU_SECONDS = 2 * 3600.0
+# For each second of video: for decoding, shots, voice, sound or a copy for browsers, and for the square of the models'
+# gigabytes, since larger models also read longer clips of more pixels. ViT-L with CLIP and Whisper base has 2.3 GB and
+# takes about 2.5 (docs/performance.md) where 850 are allowed; ViT-g has 4.5 GB and, by its operations in float32 on a
+# plain processor, some hundreds, where 3,000 are.
+_CPU_SECONDS_A_SECOND, _CPU_SECONDS_A_SQUARE_GIGABYTE = 60.0, 150.0
+# What an explanation looks at is one segment, some hundred times over.
+_EXPLAINED_AS_SECONDS = 300.0
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
@@ -60,8 +70,42 @@ def apply_limits(limits: WorkerLimits) -> None:
         wanted.append((resource.RLIMIT_AS, limits.address_bytes))
     for kind, value in wanted:
         _, hard = resource.getrlimit(kind)
+        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+            resource.setrlimit(kind, (least, least))  # hard too: what a file makes the process do cannot raise it again
+
+
+def cpu_seconds(kind: str, video_seconds: float, weights_bytes: int) -> float:
+    """What a job of this kind may compute, generously, in seconds of one core."""
+    rate = _CPU_SECONDS_A_SECOND + _CPU_SECONDS_A_SQUARE_GIGABYTE * (weights_bytes / 1e9) ** 2
+    seconds = _EXPLAINED_AS_SECONDS if kind == "explain" else video_seconds
+    return OPENING_CPU_SECONDS + rate * seconds
+
+
+def allow_cpu(seconds: float, since: float = 0.0) -> None:
+    """Let the kernel end this process once it has computed so much more; the limit before is forgotten.
+
+    The signal ends it even in native code that never comes back. The soft limit alone is set, since a process serves
+    many jobs and the next one gets its own.
+
+    Args:
+        seconds: of one core, of all threads together.
+        since: what the process had used when the job began, as `cpu_used` gave it.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    limit = max(1, int((since or cpu_used()) + seconds))
+    with contextlib.suppress(ValueError, OSError, OverflowError):
+        resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def cpu_used() -> float:
+    """How much this process has computed since its start, in seconds of one core."""
+    used = os.times()
+    return used.user + used.system
 
 
 def stand_back() -> None:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from assistant.core.documents import Json
 from assistant.core.progress import Progress
 from assistant.errors import AssistantError, Cancelled, InputUnusable
-from assistant.jobs.worker.limits import WorkerLimits, resident_bytes
+from assistant.jobs.worker.limits import OPENING_CPU_SECONDS, WorkerLimits, allow_cpu, resident_bytes
 from assistant.jobs.worker.stack_sampler import sample_stacks
 from assistant.jobs.worker.target import Request, Target
 from assistant.media.diagnosis import display_name, safe_name
@@ -87,6 +87,7 @@ class Worker:
 
     def _run(self, request: Request) -> None:
         self._stage, self._job = "", request.id
+        allow_cpu(OPENING_CPU_SECONDS)
         try:
             if self._target is None:
                 self._target = self._make_target()

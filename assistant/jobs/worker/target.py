@@ -13,6 +13,7 @@ from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck, Progress, Report
 from assistant.core.timeline import Segment
 from assistant.errors import Cancelled
+from assistant.jobs.worker.limits import allow_cpu, cpu_seconds, cpu_used
 
 if TYPE_CHECKING:
     from assistant.engine import Assistant
@@ -51,7 +52,9 @@ class EngineTarget:
         self._overrides: Json = {}
 
     def __call__(self, request: Request, report: Report, cancelled: CancelCheck) -> str | None:
+        started = cpu_used()
         engine = self._engine_for(request.options.get("settings", {}))
+        report = _allowing(engine, request.kind, started, report)
         if request.kind == "proxy":
             return convert(engine.library, request, report, cancelled)
         if request.kind == "explain":
@@ -73,6 +76,21 @@ class EngineTarget:
             settings = documents.load(Settings, documents.merged(documents.dump(self._settings), overrides))
             self._engine, self._overrides = Assistant(settings), overrides
         return self._engine
+
+
+def _allowing(engine: Assistant, kind: str, started: float, report: Report) -> Report:
+    """The report itself; its first that tells how long the video is sets what the job may compute."""
+    told = False
+
+    def watch(progress: Progress) -> None:
+        nonlocal told
+        if not told and progress.total_seconds > 0:
+            told = True
+            weights = 0 if kind == "proxy" else engine.models.weights_bytes()
+            allow_cpu(cpu_seconds(kind, progress.total_seconds, weights), started)
+        report(progress)
+
+    return watch
 
 
 class PartialSaver:

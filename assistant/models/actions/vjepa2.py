@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.core import documents
 from assistant.core.clip import Clip, ClipSpec
 from assistant.errors import ModelFailed, ModelUnavailable
-from assistant.models.packs import checkpoints
+from assistant.models.packs import checkpoints, vetting
 from assistant.models.protocols import Recognition
 from assistant.models.runtime import device as devices
 from assistant.models.runtime import framing
@@ -31,6 +32,8 @@ _TOKENS_PER_PASS = {"cpu": 2_048, "cuda": 65_536, "mps": 16_384}
 SPEC_FILE = "clip_spec.json"
 # Finding out what stands still takes longer than it saves where a clip has fewer tokens; ViT-L's clips have 2,048.
 LEAST_TOKENS = 1_024
+# The edge to which a processor may ask for frames to be scaled; the published ones ask for 292 and 438.
+_MOST_PIXELS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,11 @@ def protocol_of(name: str, folder: Path, config: Mapping[str, Any]) -> Protocol:
             f"nothing says at how many frames a second {folder} was trained",
             f'write {{"frames_per_second": 3.0}} with its own number to {SPEC_FILE} in that folder',
         )
-    protocol = Protocol(float(rate or (published.frames_per_second if published else 0.0)), float(none_below))
+    try:
+        rate = documents.checked(float, rate) if rate is not None else published.frames_per_second if published else 0.0
+        protocol = Protocol(rate, documents.checked(float, none_below))
+    except ValueError as error:
+        raise checkpoints.damaged(folder, f"{SPEC_FILE} holds something other than numbers") from error
     if not (0.05 <= protocol.frames_per_second <= 240 and 0.0 <= protocol.none_below < 1.0):
         raise checkpoints.damaged(folder, f"{SPEC_FILE} asks for {protocol}")
     return protocol
@@ -97,7 +104,7 @@ def published_spec(name: str) -> ClipSpec:
 def clip_spec(name: str | os.PathLike[str]) -> ClipSpec:
     """How the checkpoint wants to be fed, read from its small files alone; raises what `VJepa2Recognizer` raises."""
     folder = checkpoints.local_folder(name)
-    config = checkpoints.read_json(folder / "config.json")
+    config = vetting.vjepa2_config(folder)
     rate = protocol_of(str(name), folder, config).frames_per_second
     return ClipSpec(int(config["frames_per_clip"]), rate, _framing(folder, config).size)
 
@@ -105,7 +112,7 @@ def clip_spec(name: str | os.PathLike[str]) -> ClipSpec:
 def framing_of(name: str | os.PathLike[str]) -> framing.Framing:
     """How the checkpoint frames its pictures, read from its small files alone; raises what `clip_spec` raises."""
     folder = checkpoints.local_folder(name)
-    return _framing(folder, checkpoints.read_json(folder / "config.json"))
+    return _framing(folder, vetting.vjepa2_config(folder))
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,7 @@ class VJepa2Recognizer:
         none_below: float | None = None,
     ) -> None:
         folder = checkpoints.local_folder(name)
-        config = checkpoints.read_json(folder / "config.json")
+        config = vetting.vjepa2_config(folder)
         protocol = protocol_of(str(name), folder, config)
         self.name = checkpoints.display_name(name, folder)
         self.revision = checkpoints.revision(folder)
@@ -367,20 +374,18 @@ def _load(folder: Path, device: str, precision: str) -> Any:
     from transformers import VJEPA2ForVideoClassification
     from transformers.utils import logging as transformers_logging
 
-    for path in checkpoints.weights_files(folder):
-        if path.suffix == ".safetensors":
-            checkpoints.check_safetensors(path)
     transformers_logging.disable_progress_bar()
     load: Callable[..., Any] = VJEPA2ForVideoClassification.from_pretrained
     try:
-        model, report = load(
-            folder,
-            dtype=torch.bfloat16 if precision == "int8" else getattr(torch, precision),
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        with vetting.vjepa2_copy(folder) as place:
+            model, report = load(
+                place,
+                dtype=torch.bfloat16 if precision == "int8" else getattr(torch, precision),
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+    except (OSError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise checkpoints.damaged(folder, f"V-JEPA 2 does not load ({error})") from error
     missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
     if missing := [key for key in missing if ".predictor." not in key]:
@@ -408,8 +413,10 @@ def _framing(folder: Path, config: Mapping[str, Any]) -> framing.Framing:
         raise checkpoints.damaged(folder, "video_preprocessor_config.json is missing")
     try:
         found = framing.from_processor(processor, int(config.get("crop_size", 256)))
-    except (ValueError, KeyError, TypeError) as error:
-        raise checkpoints.damaged(folder, str(error)) from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise checkpoints.damaged(folder, f"its processor's settings are no settings ({error})") from error
+    if found.edge > _MOST_PIXELS:
+        raise checkpoints.damaged(folder, f"its processor wants frames of {found.edge} pixels")
     if found.size != config.get("crop_size", 256):
         raise checkpoints.damaged(folder, f"its processor gives {found.size} pixels, it wants {config['crop_size']}")
     return found

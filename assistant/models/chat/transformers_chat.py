@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from assistant.core.progress import CancelCheck, never
 from assistant.errors import ModelFailed, ModelUnavailable
+from assistant.models.packs import checkpoints, tokenizer_files, vetting
 from assistant.models.protocols import GenerationOptions, Message
 from assistant.models.runtime import device as devices
 from assistant.models.runtime.fair_lock import FairLock
@@ -47,6 +50,7 @@ class TransformersChatModel:
     ) -> None:
         place, _, option = str(source).partition("#")
         self.name = name or (Path(place).name if Path(place).exists() else place)
+        self._counting = threading.Lock()
         self._tokenizer, self._model = _load(place, device, precision, four_bit=option == "4bit")
         if chat_template is not None:
             self._tokenizer.chat_template = chat_template
@@ -55,12 +59,15 @@ class TransformersChatModel:
                 f"the language model {self.name} has no chat template",
                 "name a model that was trained for chat (often called instruct or chat)",
             )
+        try:
+            self._prompt_ids([Message("system", "Be brief."), Message("user", "What happens?")])
+        except ModelFailed as error:
+            raise ModelUnavailable(error.what, error.remedy) from error
         self.context_tokens = _context_tokens(self._model.config)
         self.prefilled_tokens = 0
         """Prompt tokens that the last answer had to read; the others were kept from the answer before."""
         self._stop_ids = _stop_ids(self._tokenizer, self._model)
         self._queue = FairLock()
-        self._counting = threading.Lock()
         self._counts: dict[str, int] = {}
         self._cache: Any = None
         self._cached_ids: list[int] = []
@@ -180,17 +187,15 @@ class TransformersChatModel:
             raise ModelFailed(f"{self.name} broke while answering", "ask again, or choose another model") from error
 
     def _prompt_ids(self, messages: Sequence[Message]) -> list[int]:
-        from jinja2 import TemplateError
-
         chat = [{"role": message.role, "content": message.content} for message in messages]
         with self._counting:
             try:
                 return self._template(chat)
-            except TemplateError:
+            except _template_errors():
                 # Some templates know no system role: what it says then stands before the first question.
                 try:
                     return self._template(_without_system(chat))
-                except TemplateError as error:
+                except _template_errors() as error:
                     raise ModelFailed(
                         f"the chat template of {self.name} does not take a conversation", "choose another model"
                     ) from error
@@ -203,6 +208,13 @@ class TransformersChatModel:
             enable_thinking=False,  # read by templates of models that think aloud, ignored by others
         )
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _template_errors() -> tuple[type[Exception], ...]:
+    """What running a chat template may raise: jinja's own, and what a slip in its expressions raises."""
+    from jinja2 import TemplateError
+
+    return (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class _Writer:
@@ -241,26 +253,28 @@ class _Writer:
 
 def _load(place: str, device: str, precision: str, *, four_bit: bool) -> tuple[Any, Any]:
     """Tokenizer and model from files on this machine; weights in safetensors only, no code of the model's makers."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    folder = Path(place)
-    if folder.is_dir() and not any(folder.glob("*.safetensors")):
-        raise ModelUnavailable(f"the folder {place} holds no weights in safetensors", _REMEDY)
+    folder = _folder(place)
     chosen = devices.choose_device(device)
-    size = sum(file.stat().st_size for file in folder.glob("*.safetensors")) if folder.is_dir() else 4 * 1024**3
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     dtype = devices.choose_precision(precision, chosen, size)
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False, "use_safetensors": True}
     started = time.monotonic()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place, **options)
+        tokenizer = tokenizer_files.load(folder)
         if four_bit:
             options["quantization_config"] = _four_bit(chosen)
         if chosen == "cuda":
             options["device_map"] = "auto"  # accelerate: what does not fit the accelerator stays in main memory
-        model = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, use_safetensors=True, **options)
-    except ModelUnavailable:
+        with contextlib.ExitStack() as held:
+            files = held.enter_context(vetting.causal_copy(folder))
+            model = AutoModelForCausalLM.from_pretrained(files, dtype=dtype, **options)
+            if chosen == "cuda":  # what accelerate leaves on the disk is read from there as it is used
+                weakref.finalize(model, held.pop_all().close)
+    except (ModelUnavailable, MemoryError):
         raise
     except Exception as error:  # transformers, tokenizers and safetensors each raise their own
         logger.debug("loading failed", exc_info=True)
@@ -269,6 +283,21 @@ def _load(place: str, device: str, precision: str, *, four_bit: bool) -> tuple[A
         model.to(chosen)
     logger.info("loaded model=%s device=%s precision=%s seconds=%.1f", place, chosen, dtype, time.monotonic() - started)
     return tokenizer, model.eval()
+
+
+def _folder(place: str) -> Path:
+    """Where the files of a model lie: a folder, or a repository in the hub's cache.
+
+    Raises:
+        ModelUnavailable: it is not on this machine, or has no weights in safetensors.
+    """
+    try:
+        folder = checkpoints.local_folder(place)
+    except ModelUnavailable as error:
+        raise ModelUnavailable(f"the language model {place} cannot be loaded from this machine", _REMEDY) from error
+    if not any(folder.glob("*.safetensors")):
+        raise ModelUnavailable(f"the folder {place} holds no weights in safetensors", _REMEDY)
+    return folder
 
 
 def _four_bit(device: str) -> Any:

@@ -15,6 +15,10 @@ from assistant.errors import ModelUnavailable
 PULL_COMMAND = "python -m assistant models pull"
 VERIFY_COMMAND = "python -m assistant models verify"
 WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
+INDEX_FILE = "model.safetensors.index.json"
+OPEN_CLIP_FILE = "open_clip_config.json"
+# The largest settings known (a table of 22,000 labels) have 2 MB; the safetensors library's own limit for headers.
+_LARGEST_JSON_BYTES, _LARGEST_HEADER_BYTES = 32 * 1024**2, 100_000_000
 # A fingerprint reads small files whole, and of large ones the header and blocks spread over the file.
 _WHOLE_FILE_BYTES = 64 * 1024**2
 _SAMPLED_BLOCKS = 64
@@ -64,11 +68,11 @@ def is_complete(folder: Path) -> bool:
     """Whether a folder holds weights, and where they are in several files, all that its index names."""
     if not folder.is_dir() or not weights_files(folder):
         return False
-    index = folder / "model.safetensors.index.json"
+    index = folder / INDEX_FILE
     if not index.is_file():
         return True
-    names = set(read_json(index).get("weight_map", {}).values())
-    return all((folder / str(name)).is_file() for name in names)
+    table = read_json(index).get("weight_map", {})
+    return isinstance(table, dict) and all((folder / str(name)).is_file() for name in set(map(str, table.values())))
 
 
 def weights_files(folder: Path) -> list[Path]:
@@ -85,12 +89,42 @@ def read_json(path: Path) -> dict[str, Any]:
         ModelUnavailable: missing, unreadable or not an object.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        document = json.loads(read_text(path, _LARGEST_JSON_BYTES))
+    except (OSError, ValueError, RecursionError) as error:  # the last: lists within lists within lists
         raise damaged(path.parent, f"{path.name} is missing or cannot be read") from error
     if not isinstance(document, dict):
         raise damaged(path.parent, f"{path.name} does not hold a JSON object")
     return document
+
+
+def read_text(path: Path, most_bytes: int) -> str:
+    """The text of a file that lies in its folder.
+
+    Raises:
+        ModelUnavailable: a link that leads out, or too large.
+        OSError, ValueError: missing, unreadable, not UTF-8.
+    """
+    own_file(path)
+    if path.stat().st_size > most_bytes:
+        raise damaged(path.parent, f"{path.name} is larger than such a file can be")
+    return path.read_text(encoding="utf-8")
+
+
+def own_file(path: Path) -> Path:
+    """The path itself, where the file lies in its folder (or, in the hub's cache, among that repository's files).
+
+    Raises:
+        ModelUnavailable: it is a link to somewhere else.
+    """
+    folder = path.parent.resolve()
+    places = [folder]
+    if folder.parent.name == "snapshots":  # the hub's client keeps contents apart and links them by their names
+        places.append(folder.parent.parent / "blobs")
+    if path.is_symlink() and path.resolve().parent not in places:
+        raise ModelUnavailable(
+            f"{path.name} in {path.parent} is a link that leads out of the folder", "put the file itself there"
+        )
+    return path
 
 
 def optional_json(path: Path) -> dict[str, Any]:
@@ -104,16 +138,16 @@ def check_safetensors(path: Path) -> int:
     Raises:
         ModelUnavailable: truncated, or not such a file.
     """
-    size = path.stat().st_size
+    size = own_file(path).stat().st_size
     try:
         with path.open("rb") as file:
             (header_bytes,) = struct.unpack("<Q", file.read(8))
-            if header_bytes > size - 8:
-                raise ValueError("the header is longer than the file")
+            if header_bytes > min(size - 8, _LARGEST_HEADER_BYTES):
+                raise ValueError("the header is longer than the file, or than any header")
             header = json.loads(file.read(header_bytes))
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
         end = max((int(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, struct.error) as error:
         raise damaged(path.parent, f"{path.name} is not a whole safetensors file") from error
     if 8 + header_bytes + end != size:
         raise damaged(path.parent, f"{path.name} should have {8 + header_bytes + end:,} bytes and has {size:,}")
@@ -121,19 +155,26 @@ def check_safetensors(path: Path) -> int:
 
 
 def stored_number(path: Path, name: str) -> float | None:
-    """The one number of a tensor in a safetensors file, None where it has none of that name or more than one value."""
+    """The one number of a tensor in a safetensors file, None where it has none of that name or more than one value.
+
+    Raises:
+        ModelUnavailable: truncated, or not such a file.
+    """
+    check_safetensors(path)
     with path.open("rb") as file:
         (header_bytes,) = struct.unpack("<Q", file.read(8))
         entry = json.loads(file.read(header_bytes)).get(name)
         if entry is None:
             return None
-        start, end = entry["data_offsets"]
+        start, end = map(int, entry["data_offsets"])
+        if start < 0 or not 0 < end - start <= 8:
+            return None
         file.seek(8 + header_bytes + start)
         data = file.read(end - start)
-    if entry["dtype"] == "BF16" and len(data) == 2:
+    if entry.get("dtype") == "BF16" and len(data) == 2:
         data, code = b"\0\0" + data, "f"  # bfloat16 is the upper half of a float32
     else:
-        code = {"F64": "d", "F32": "f", "F16": "e"}.get(entry["dtype"], "")
+        code = {"F64": "d", "F32": "f", "F16": "e"}.get(str(entry.get("dtype")), "")
     return float(struct.unpack(f"<{code}", data)[0]) if code and len(data) == struct.calcsize(code) else None
 
 
@@ -165,8 +206,9 @@ def revision(folder: Path) -> str:
         return folder.name
     digest = hashlib.sha256()
     for path in sorted([*folder.glob("*.json"), *weights_files(folder)]):
-        if path.name in ("MANIFEST.json", "pack.json"):
+        if path.name in ("MANIFEST.json", "pack.json") or not path.is_file():
             continue
+        own_file(path)
         digest.update(path.name.encode())
         _fingerprint(path, digest)
     return digest.hexdigest()[:12]

@@ -26,6 +26,7 @@ from assistant.config import ROOT, Settings
 from assistant.core.files import human_bytes, sha256_of
 from assistant.core.progress import CancelCheck, never
 from assistant.errors import AssistantError, Cancelled, LibraryUnusable, ModelUnavailable
+from assistant.models.packs import vetting
 from assistant.models.packs.catalog import WHISPER, Pack, Part
 from assistant.models.packs.checkpoints import PULL_COMMAND, is_complete, optional_json
 from assistant.models.packs.verify import MANIFEST, verify, write_manifest
@@ -34,16 +35,27 @@ from assistant.models.registry import named
 Report = Callable[[str], object]
 Tell = Callable[[Mapping[str, Any]], None]
 
-# What is taken from a repository: plain data, never code, and no weights but safetensors.
+# What is taken from a repository: the files that the loaders read, never code, and no weights but safetensors.
+_WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 PATTERNS: Mapping[str, tuple[str, ...]] = {
-    "actions": ("*.json", "model*.safetensors"),
+    "actions": ("config.json", "clip_spec.json", "*preprocessor_config.json", "processor_config.json", *_WEIGHTS),
     "descriptions": (
         "open_clip_config.json",
         "open_clip_model.safetensors",
-        "tokenizer*.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
         "special_tokens_map.json",
     ),
-    "language": ("*.json", "*.txt", "*.jinja", "model*.safetensors"),
+    "language": (
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "chat_template.jinja",
+        "chat_template.json",
+        *_WEIGHTS,
+    ),
 }
 _BLOCK_BYTES = 1024**2
 _TOLD_EVERY_SECONDS = 0.5
@@ -194,7 +206,7 @@ def fetch_repository(kind: str, repository: str, folder: Path, tell: Tell) -> st
     from huggingface_hub import HfApi, hf_hub_download
 
     info = HfApi().model_info(repository, files_metadata=True)
-    files = [f for f in info.siblings or [] if any(fnmatch.fnmatch(f.rfilename, p) for p in PATTERNS[kind])]
+    files = [file for file in info.siblings or [] if _is_wanted_file(kind, file.rfilename)]
     if not any(file.rfilename.endswith(".safetensors") for file in files):
         raise ModelUnavailable(f"{repository} has no safetensors weights", "choose another model")
     _forget_other(folder, f"{repository}@{info.sha}")
@@ -210,6 +222,11 @@ def fetch_repository(kind: str, repository: str, folder: Path, tell: Tell) -> st
         tell({"event": "progress", "kind": kind, "done": done, "total": total})
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # the client's notes of what it fetched
     return str(info.sha)
+
+
+def _is_wanted_file(kind: str, name: str) -> bool:
+    """Whether a file that the hub lists is one that a loader reads; a name with a folder in it never is."""
+    return vetting.is_file_name(name) and any(fnmatch.fnmatchcase(name, pattern) for pattern in PATTERNS[kind])
 
 
 def fetch_whisper(kind: str, source: str, folder: Path, tell: Tell) -> str:

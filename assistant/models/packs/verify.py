@@ -6,12 +6,11 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from assistant.config import Settings
 from assistant.core.files import sha256_of
 from assistant.errors import ModelUnavailable
-from assistant.models.packs import checkpoints
+from assistant.models.packs import checkpoints, vetting
 from assistant.models.packs.catalog import KINDS, PACKS, Kind, Pack, Part
 from assistant.models.registry import Models, named
 
@@ -98,10 +97,14 @@ def _verify_files(pack: Pack, kind: Kind, path: Path) -> int:
     """How many files were compared with the manifest of the pack's folder; 0 where it says nothing of this part."""
     if path.parent != pack.folder:
         return 0
-    listed: dict[str, dict[str, Any]] = checkpoints.optional_json(pack.folder / MANIFEST).get("files", {})
+    listed = checkpoints.optional_json(pack.folder / MANIFEST).get("files")
+    if not isinstance(listed, dict):
+        return 0
     own = {name: entry for name, entry in listed.items() if name.startswith(f"{kind}/")}
     for name, entry in own.items():
-        file = pack.folder / name
+        file = path / vetting.file_name(path, name.removeprefix(f"{kind}/"))
+        if not isinstance(entry, dict) or type(entry.get("bytes")) is not int or "sha256" not in entry:
+            raise checkpoints.damaged(path, f"{MANIFEST} does not say what {name} is")
         if not file.is_file():
             raise checkpoints.damaged(path, f"{name} is missing")
         if file.stat().st_size != entry["bytes"]:

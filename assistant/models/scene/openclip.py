@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import ModelFailed
-from assistant.models.packs import checkpoints
+from assistant.models.packs import archives, checkpoints, tokenizer_files, vetting
 from assistant.models.runtime import device as devices
 from assistant.models.runtime import framing
 
 if TYPE_CHECKING:
     import torch
 
-CONFIG_FILE = "open_clip_config.json"
 _FRAMES_PER_PASS = {"cpu": 16, "cuda": 256, "mps": 64}
 _TEXTS_PER_PASS = 256
+_MOST_SCALE = 20.0  # of the scale's logarithm; CLIP's training stops at 4.6, a scale of 100
 
 
 def stored_logit_scale(folder: Path) -> float | None:
@@ -33,7 +34,7 @@ def stored_logit_scale(folder: Path) -> float | None:
     if weights.suffix != ".safetensors":
         return None
     logarithm = checkpoints.stored_number(weights, "logit_scale")
-    return None if logarithm is None else math.exp(logarithm)
+    return None if logarithm is None or not abs(logarithm) < _MOST_SCALE else math.exp(logarithm)
 
 
 class OpenClipEncoder:
@@ -41,7 +42,8 @@ class OpenClipEncoder:
 
     Args:
         name: a folder with ``open_clip_config.json`` and weights (``open_clip_model.safetensors``, or ``.bin`` and
-            ``.pt`` files, which are read as plain tensors only), or the name of a hub repository in the cache.
+            ``.pt`` files, which are read as plain tensors only), or the name of a hub repository in the cache. A
+            tokenizer of its own lies beside them as ``tokenizer.json``.
         device, precision: as in the settings.
 
     Raises:
@@ -50,7 +52,7 @@ class OpenClipEncoder:
 
     def __init__(self, name: str | os.PathLike[str], device: str = "auto", precision: str = "auto") -> None:
         folder = checkpoints.local_folder(name)
-        config = checkpoints.read_json(folder / CONFIG_FILE)
+        config = vetting.open_clip_config(folder)
         self.name = checkpoints.display_name(name, folder)
         self.revision = checkpoints.revision(folder)
         self.device = devices.choose_device(device)
@@ -58,8 +60,8 @@ class OpenClipEncoder:
         self._model, self._tokenizer, self.logit_scale = _load(folder, config, self.device, self.precision)
         try:
             self.framing = framing.from_open_clip(self._model.visual.preprocess_cfg)
-        except (ValueError, KeyError, TypeError) as error:
-            raise checkpoints.damaged(folder, str(error)) from error
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise checkpoints.damaged(folder, f"its settings for frames are no settings ({error})") from error
         self.size = self.framing.size
 
     @property
@@ -146,38 +148,77 @@ class OpenClipEncoder:
             ) from error
 
 
-def _load(folder: Path, config: dict[str, Any], device: str, precision: str) -> tuple[Any, Any, float]:
-    """The model in evaluation mode, its tokenizer and its logit scale, from files of this folder alone."""
+def _load(folder: Path, config: Mapping[str, Any], device: str, precision: str) -> tuple[Any, Any, float]:
+    """The model in evaluation mode, its tokenizer and its logit scale, from vetted settings and one file of weights."""
     import torch
 
     weights = _weights_file(folder)
-    if "model_cfg" not in config:
-        raise checkpoints.damaged(folder, f"{CONFIG_FILE} does not describe a model")
     with _quiet():
         import open_clip
 
         try:
-            # Built without weights and then filled by a strict load: open_clip's own way through a folder would start
-            # with random weights where it finds none, and say so in a log line only.
-            model = open_clip.create_model(f"local-dir:{folder}", load_weights=False, pretrained_text=False)
+            # Built here and filled by a strict load: open_clip's own ways through a folder or a name read settings that
+            # say where else to go, and start with random weights where they find none.
+            model = _built(folder, config, weights.stat().st_size)
             open_clip.load_checkpoint(model, str(weights), strict=True, weights_only=True)
-            tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+            tokenizer = _tokenizer(folder, config["tokenizer"])
         except (
             OSError,
             EOFError,
             RuntimeError,
             ValueError,
-            KeyError,
+            LookupError,
+            ArithmeticError,
             TypeError,
             AttributeError,
             AssertionError,
+            NotImplementedError,
+            pickle.UnpicklingError,
         ) as error:
             raise checkpoints.damaged(folder, f"open_clip does not load ({error})") from error
-        except pickle.UnpicklingError as error:
-            raise checkpoints.damaged(folder, f"{weights.name} holds more than plain tensors") from error
     # The scale stays as exact as the file has it: in bfloat16, 100 would become 99.
     scale = float(model.logit_scale.detach().exp())
     return model.to(device=device, dtype=getattr(torch, precision)).eval().requires_grad_(False), tokenizer, scale
+
+
+def _built(folder: Path, config: Mapping[str, Any], weights_bytes: int) -> Any:
+    """The model with random weights, once it is sure that the file holds as many."""
+    import open_clip
+    import torch
+    from open_clip.model import set_model_preprocess_cfg
+    from open_clip.transform import PreprocessCfg, merge_preprocess_dict
+
+    kind = getattr(open_clip, config["kind"])
+    if "timm_model_name" not in config["model"]["vision_cfg"]:
+        with torch.device("meta"):  # shapes alone: settings may ask for more than any memory holds
+            wanted = sum(parameter.numel() for parameter in kind(**copy.deepcopy(config["model"])).parameters())
+        if wanted > weights_bytes:
+            raise checkpoints.damaged(folder, f"its settings ask for {wanted:,} weights, and its file has fewer")
+    model = kind(**copy.deepcopy(config["model"]))
+    frames = merge_preprocess_dict(PreprocessCfg(), dict(config["frames"]))
+    set_model_preprocess_cfg(model, {**frames, "size": model.visual.image_size})
+    return model
+
+
+def _tokenizer(folder: Path, settings: Mapping[str, Any]) -> Callable[[list[str]], torch.Tensor]:
+    """What turns texts into tokens ``[N, context]``: CLIP's own, or the one that the folder holds."""
+    from open_clip.tokenizer import HFTokenizer, SimpleTokenizer, get_clean_fn
+
+    if not settings["files"]:
+        clean = settings["clean"] or "lower"
+        return SimpleTokenizer(context_length=settings["context_length"], clean=clean)
+
+    class FolderTokenizer(HFTokenizer):
+        """open_clip's handling of texts around a tokenizer that was built from data; its own would look it up."""
+
+        def __init__(self) -> None:
+            self.tokenizer = tokenizer_files.load(folder)
+            self.tokenizer_mode = settings["mode"]
+            self.context_length = settings["context_length"]
+            self.clean_fn = get_clean_fn(settings["clean"] or "whitespace")
+            self.strip_sep_token = settings["strip_sep_token"]
+
+    return FolderTokenizer()
 
 
 def _weights_file(folder: Path) -> Path:
@@ -188,6 +229,8 @@ def _weights_file(folder: Path) -> Path:
     chosen = next((path for path in files if path.name.startswith("open_clip")), files[0])
     if chosen.suffix == ".safetensors":
         checkpoints.check_safetensors(chosen)
+    else:
+        archives.check(chosen)
     return chosen
 
 

@@ -6,17 +6,21 @@ import hashlib
 import warnings
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from assistant.core import documents
 from assistant.errors import ModelUnavailable
-from assistant.models.packs.checkpoints import PULL_COMMAND, damaged, optional_json, revision
+from assistant.models.packs import archives
+from assistant.models.packs.checkpoints import PULL_COMMAND, check_safetensors, damaged, optional_json, revision
 from assistant.models.speech.gates import GateLimits
 
 if TYPE_CHECKING:
+    import torch
     from whisper.model import Whisper
 
 WINDOW_SECONDS = 30.0  # Whisper's encoder takes exactly this much
 _FINGERPRINT_BYTES = 8 * 1024**2
+Options = TypeVar("Options", "DecodingOptions", "GateLimits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,11 @@ def tokenizer(multilingual: bool, languages: int = 99, language: str = "en") -> 
 
 def weights_file(path: Path) -> Path:
     if path.is_dir():
-        found = sorted(path.glob("*.pt"))
+        found = sorted(path.glob("*.safetensors")) or sorted(path.glob("*.pt"))
         if len(found) != 1:
-            raise ModelUnavailable(f"the folder {path} holds no single .pt file of Whisper", f"run {PULL_COMMAND}")
+            raise ModelUnavailable(
+                f"the folder {path} holds no single .pt or .safetensors file of Whisper", f"run {PULL_COMMAND}"
+            )
         return found[0]
     if not path.is_file():
         raise ModelUnavailable(f"the speech model {path} is not on this machine", f"run {PULL_COMMAND}")
@@ -80,25 +86,63 @@ def _fingerprint(weights: Path) -> str:
 
 def read_decoding_options(path: Path) -> DecodingOptions:
     """How the checkpoint in this file or folder wants to be fed: the defaults, unless its ``config.json`` says so."""
-    given = _given(path, "decoding", DecodingOptions)
-    if "temperatures" in given:
-        given["temperatures"] = tuple(given["temperatures"])
-    decoding = DecodingOptions(**given)
+    decoding = _given(path, "decoding", DecodingOptions)
     if not 1.0 <= decoding.max_chunk_seconds <= WINDOW_SECONDS:
         raise damaged(path, "config.json asks for chunks that are not of 1 to 30 s")
+    if not 1 <= len(decoding.temperatures) <= 20:
+        raise damaged(path, "config.json asks for no temperature, or for too many")
     return decoding
 
 
 def read_limits(path: Path) -> GateLimits:
     """Where words of this checkpoint stop being believed: how sure it is when it is right is its own."""
-    return GateLimits(**_given(path, "limits", GateLimits))
+    return _given(path, "limits", GateLimits)
 
 
-def _given(path: Path, part: str, kind: type[DecodingOptions] | type[GateLimits]) -> dict[str, Any]:
+def _given(path: Path, part: str, kind: type[Options]) -> Options:
     given = _config(path).get(part, {})
     if not isinstance(given, dict) or not given.keys() <= {field.name for field in fields(kind)}:
         raise damaged(path, f"config.json has {part} that nobody knows")
-    return given
+    try:
+        return documents.load(kind, given)
+    except ValueError as error:
+        raise damaged(path, f"config.json: {error}") from error
+
+
+def _tensors(weights: Path) -> tuple[dict[str, int], dict[str, torch.Tensor]]:
+    """Dimensions and weights by name, of a file in Whisper's own format.
+
+    As safetensors the file holds the weights under Whisper's own names, and ``config.json`` beside it the dimensions
+    (``dims``); as an archive of torch it holds both.
+    """
+    if weights.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        check_safetensors(weights)
+        return dict(_config(weights.parent)["dims"]), load_file(weights)
+    checkpoint = archives.load(weights, mmap=True)
+    return dict(checkpoint["dims"]), dict(checkpoint["model_state_dict"])
+
+
+def _check_dimensions(dims: dict[str, int], tensors: dict[str, torch.Tensor]) -> None:
+    """Make sure that the weights are of these dimensions before a model is built, which may be larger than any memory.
+
+    Raises:
+        ValueError, KeyError: they are not.
+    """
+    for kind in ("audio", "text"):
+        tower = "encoder" if kind == "audio" else "decoder"
+        width, layers = dims[f"n_{kind}_state"], dims[f"n_{kind}_layer"]
+        shape = tensors[f"{tower}.blocks.{layers - 1}.mlp.0.weight"].shape
+        if f"{tower}.blocks.{layers}.mlp.0.weight" in tensors or tuple(shape) != (4 * width, width):
+            raise ValueError(f"the {tower} is of other dimensions")
+        if tuple(tensors[f"{tower}.positional_embedding"].shape) != (dims[f"n_{kind}_ctx"], width):
+            raise ValueError(f"the {tower} is of another length")
+    if len(tensors["decoder.token_embedding.weight"]) != dims["n_vocab"]:
+        raise ValueError("the vocabulary is of another size")
+    for name, tensor in tensors.items():  # one number can stand for a tensor of any size
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise ValueError(f"{name} has fewer values than it says")
 
 
 def load(weights: Path, device: str, precision: str) -> Whisper:
@@ -108,9 +152,12 @@ def load(weights: Path, device: str, precision: str) -> Whisper:
     from whisper.model import ModelDimensions, Whisper
 
     try:
-        checkpoint = torch.load(weights, map_location="cpu", weights_only=True, mmap=True)
-        model = Whisper(ModelDimensions(**checkpoint["dims"]))
-        model.load_state_dict(checkpoint["model_state_dict"])
+        dims, tensors = _tensors(weights)
+        _check_dimensions(dims, tensors)
+        model = Whisper(ModelDimensions(**dims))
+        model.load_state_dict(tensors)
+    except (ModelUnavailable, MemoryError):
+        raise
     except Exception as error:  # torch raises many kinds for a damaged archive, pickle and zip errors among them
         raise damaged(weights.parent, f"{weights.name} is not a whole Whisper checkpoint") from error
     tokenizer(model.is_multilingual, model.num_languages)  # read once here, not in the middle of the first decoding

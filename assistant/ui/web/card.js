@@ -20,7 +20,7 @@ class Card {
     if (this.shown !== segment.id) { this.correcting = false; if (this.why.open && this.why.segment !== segment.id) this.why.hide(); }
     this.shown = segment.id;
     this.drawHead(segment);
-    this.body.replaceChildren(this.strip(segment), h("div", { class: "facts" }, ...(this.desk.hasPicture ? [this.scores("doing", segment), this.scores("looks", segment)] : []),
+    this.body.replaceChildren(this.strip(segment), h("div", { class: "facts" }, ...(this.desk.hasPicture ? [this.scores("actions", segment), this.scores("scene", segment)] : []),
       this.words(segment)), ...this.flags(segment), this.tools(segment), ...(this.correcting ? [this.corrector(segment)] : []));
   }
 
@@ -54,21 +54,21 @@ class Card {
 
   scores(kind, segment) {
     const items = segment[kind].filter((item, rank) => rank < this.top && (rank === 0 || item.score >= this.least));
-    const fixed = segment.corrected[kind === "doing" ? "action" : "description"];
+    const fixed = segment.corrected[CORRECTED[kind]];
     const rows = items.map((item) => h("div", { class: "score" }, h("span", { class: "label", title: item.label }, item.label),
       h("span", { class: "meter", vars: { "--c": item.colour } }, h("i", { vars: { width: `${100 * item.score}%` } })), h("span", { class: "number" }, percent(item.score))));
     if (!rows.length) rows.push(h("p", { class: "hint" }, "nothing here"));
     if (fixed) rows.unshift(h("p", { class: "fixed" }, "You say: ", h("strong", {}, fixed), " ",
       h("button", { type: "button", class: "link", onclick: () => this.correct(segment, kind, "") }, "Undo")));
-    return h("div", { class: "column" }, h("h4", {}, kind), ...rows);
+    return h("div", { class: "column" }, h("h4", {}, LANES.find(([key]) => key === kind)[1]), ...rows);
   }
 
   words(segment) {
-    const lines = segment.said.map((item) => h("p", { class: "said" }, h("a", { class: "chip", href: `#t=${item.start}&s=${segment.id}` }, clock(item.start)), " ", item.text));
+    const lines = segment.speech.map((item) => h("p", { class: "words" }, h("a", { class: "chip", href: `#t=${item.start}&s=${segment.id}` }, clock(item.start)), " ", item.text));
     const hidden = this.desk.view.suppressed.filter((item) => item.start >= segment.start && item.start < segment.end);
     if (!lines.length) lines.push(h("p", { class: "hint" }, "no words here"));
     if (hidden.length) lines.push(h("details", {}, h("summary", {}, `${hidden.length} not believed`), ...hidden.map((item) => h("p", { class: "hint" }, `“${item.text}”: ${item.reason}`))));
-    return h("div", { class: "column" }, h("h4", {}, "said"), ...lines);
+    return h("div", { class: "column" }, h("h4", {}, "Speech"), ...lines);
   }
 
   flags(segment) { return segment.flags.map((sentence) => h("p", { class: "flag" }, sentence)); }
@@ -78,7 +78,7 @@ class Card {
       ...[1, 2, 3, 4, 5].map((n) => h("option", { value: n, selected: n === this.top }, `top ${n}`)));
     const least = h("select", { class: "quiet", "aria-label": "Least score", onchange: (event) => { this.least = Number(event.target.value); this.show(segment, true); } },
       ...[0, 0.05, 0.1, 0.25, 0.5].map((n) => h("option", { value: n, selected: n === this.least }, n ? `from ${Math.round(100 * n)} %` : "any score")));
-    const finished = this.desk.view.finished && segment.doing.length;
+    const finished = this.desk.view.finished && segment.actions.length;
     return h("div", { class: "tools" },
       finished ? h("button", { type: "button", class: "plain", title: "Why? (w)", onclick: () => this.why.ask(segment) }, "Why?") : null,
       finished ? h("button", { type: "button", class: "plain", onclick: () => { this.correcting = !this.correcting; this.show(segment, true); } }, "Correct it") : null,
@@ -86,9 +86,9 @@ class Card {
   }
 
   corrector(segment) {
-    const kind = h("select", { "aria-label": "What to correct" }, h("option", { value: "doing" }, "doing"), h("option", { value: "looks" }, "looks"));
+    const kind = h("select", { "aria-label": "What to correct" }, h("option", { value: "actions" }, "Action"), h("option", { value: "scene" }, "Scene"));
     const field = h("input", { type: "text", list: "known-labels", maxlength: "200", placeholder: "What is it really?", "aria-label": "The right label" });
-    const known = new Set(this.desk.view.segments.flatMap((item) => [...item.doing, ...item.looks].map((score) => score.label)));
+    const known = new Set(this.desk.view.segments.flatMap((item) => [...item.actions, ...item.scene].map((score) => score.label)));
     const list = h("datalist", { id: "known-labels" }, ...[...known].sort().map((label) => h("option", { value: label })));
     const save = () => { if (field.value.trim()) this.correct(segment, kind.value, field.value.trim()); };
     field.addEventListener("keydown", (event) => { if (event.key === "Enter") save(); event.stopPropagation(); });
@@ -98,7 +98,7 @@ class Card {
   }
 
   async correct(segment, kind, label) {
-    const query = new URLSearchParams({ kind: kind === "doing" ? "action" : "description", label });
+    const query = new URLSearchParams({ kind: CORRECTED[kind], label });
     try {
       await call(`/api/correct/${this.desk.sha}/${segment.id}?${query}`, this.desk.token, { method: "POST" });
       this.correcting = false;

@@ -8,7 +8,7 @@ const KEYS = [["space", "play or pause"], ["← →", "5 seconds back or on"], [
 class Desk {
   constructor(root, component) {
     this.component = component;
-    this.view = { segments: [], shots: [], speech: [], absences: [], suppressed: [] };
+    this.view = { segments: [], shots: [], voice: [], lanes: [], absences: [], suppressed: [] };
     const data = component.data;
     this.stage = new Stage(this, data);
     this.lanes = new Lanes(this);
@@ -39,7 +39,7 @@ class Desk {
     this.token = data.token;
     if (this.sha !== data.sha) {
       this.sha = data.sha;
-      this.view = { segments: [], shots: [], speech: [], absences: [], suppressed: [] };
+      this.view = { segments: [], shots: [], voice: [], lanes: [], absences: [], suppressed: [] };
       this.selected = null;
       this.duration = data.duration;
       this.hasPicture = data.has_picture;
@@ -118,7 +118,7 @@ class Desk {
     const here = this.segmentAt(seconds);
     if (!here) return "";
     for (const segment of [here, this.segment(here.id - 1), this.segment(here.id + 1)]) {
-      const words = segment && segment.said.find((item) => seconds >= item.start && seconds < item.end);
+      const words = segment && segment.speech.find((item) => seconds >= item.start && seconds < item.end);
       if (words) return words.text;
     }
     return "";
@@ -182,7 +182,7 @@ class Desk {
       ",": () => stage.seek(stage.now - frame), ".": () => stage.seek(stage.now + frame),
       Home: () => stage.seek(0), End: () => stage.seek(Math.max(0, this.duration - frame)),
       "[": () => this.goSegment((this.selected || 2) - 1), "]": () => this.goSegment((this.selected || 0) + 1),
-      w: () => { if (here && here.doing.length && this.view.finished) this.card.why.ask(here); },
+      w: () => { if (here && here.actions.length && this.view.finished) this.card.why.ask(here); },
       "-": () => stage.faster(-1), "+": () => stage.faster(1), "=": () => stage.faster(1),
       c: () => stage.toggleCaptions(), m: () => stage.toggleSound(), f: () => stage.toggleFull(), "?": () => this.toggleHelp(),
       "/": () => { const field = document.querySelector('[data-testid="stChatInputTextArea"]'); if (field) field.focus(); },

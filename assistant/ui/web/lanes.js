@@ -1,6 +1,8 @@
-// Three lanes over the whole video: what is being done, what it looks like, what is said. Only what is in sight is drawn.
+// Lanes over the whole video: actions, scene, speech, and one for each kind of observation that the timeline holds.
+// Only what is in sight is drawn.
 
-const LANES = [["doing", "doing"], ["looks", "looks"], ["said", "said"]];
+const LANES = [["actions", "Actions"], ["scene", "Scene"], ["speech", "Speech"]];
+const CORRECTED = { actions: "action", scene: "description" };
 const MOST_CUTS = 200, MAX_ZOOM = 400, LEAST_PIXELS = 4, TICK_PIXELS = 90;
 const TICKS = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
@@ -8,19 +10,18 @@ class Lanes {
   constructor(desk) {
     this.desk = desk;
     this.zoom = 1;
-    this.shown = "doing";
+    this.shown = "actions";
     this.ruler = h("div", { class: "ruler" });
     this.why = h("div", { class: "why-strip", "aria-hidden": "true" });
     this.head = h("div", { class: "head", "aria-hidden": "true" });
-    this.tracks = Object.fromEntries(LANES.map(([key]) => [key, h("div", { class: `track ${key}`, role: "group", "aria-label": key })]));
-    this.canvas = h("div", { class: "canvas" }, this.ruler, ...Object.values(this.tracks), this.why, this.head);
+    this.canvas = h("div", { class: "canvas" });
     this.viewport = h("div", { class: "viewport", onscroll: () => this.later() }, this.canvas);
-    this.names = LANES.map(([key, name]) => h("button", { type: "button", class: "name", "data-lane": key, "aria-pressed": "false",
-      onclick: () => { this.shown = key; this.markShown(); } }, name));
+    this.nameList = h("div", { class: "names" });
     const zoomButton = (text, label, action) => h("button", { type: "button", class: "quiet text", "aria-label": label, title: label, onclick: action }, text);
     this.zooms = h("div", { class: "zooms" }, zoomButton("−", "Show more of the video", () => this.setZoom(this.zoom / 1.6)),
       zoomButton("+", "Look closer", () => this.setZoom(this.zoom * 1.6)), zoomButton("Fit", "Show the whole video", () => this.setZoom(1)));
-    this.node = h("div", { class: "lanes" }, h("div", { class: "names" }, this.zooms, ...this.names), this.viewport);
+    this.node = h("div", { class: "lanes" }, this.nameList, this.viewport);
+    this.lay(LANES);
     this.canvas.addEventListener("pointerdown", (event) => this.scrub(event));
     this.viewport.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.canvas.addEventListener("keydown", (event) => this.walk(event));
@@ -29,26 +30,40 @@ class Lanes {
     this.markShown();
   }
 
+  // One row for each lane, with its name beside it.
+  lay(lanes) {
+    this.kinds = lanes.map(([key]) => key).join(" ");
+    this.tracks = Object.fromEntries(lanes.map(([key, name]) => [key, h("div", { class: "track", "data-kind": key, role: "group", "aria-label": name })]));
+    this.names = lanes.map(([key, name]) => h("button", { type: "button", class: "name", "data-lane": key, "aria-pressed": "false",
+      onclick: () => { this.shown = key; this.markShown(); } }, name));
+    this.canvas.replaceChildren(this.ruler, ...Object.values(this.tracks), this.why, this.head);
+    this.nameList.replaceChildren(this.zooms, ...this.names);
+  }
+
   close() { this.resizing.disconnect(); cancelAnimationFrame(this.pending); }
 
   markShown() {
-    this.node.dataset.shown = this.shown;
+    for (const [key, track] of Object.entries(this.tracks)) track.classList.toggle("shown", key === this.shown);
     for (const name of this.names) name.setAttribute("aria-pressed", String(name.dataset.lane === this.shown));
   }
 
   set(view) {
     this.view = view;
     this.node.classList.toggle("sound-alone", !this.desk.hasPicture);
-    if (!this.desk.hasPicture && this.shown !== "said") { this.shown = "said"; this.markShown(); }
-    this.bars = { doing: [], looks: [], said: [] };
+    const more = (view.lanes || []).map((lane) => [lane.kind, lane.name]);
+    const lanes = [...LANES.filter(([key]) => this.desk.hasPicture || key === "speech"), ...more];
+    if (lanes.map(([key]) => key).join(" ") !== this.kinds) this.lay(lanes);
+    if (!this.tracks[this.shown]) this.shown = this.desk.hasPicture ? "actions" : "speech";
+    this.markShown();
+    this.bars = { actions: [], scene: [], speech: [], ...Object.fromEntries((view.lanes || []).map((lane) => [lane.kind, lane.items])) };
     for (const segment of view.segments) {
-      for (const kind of ["doing", "looks"]) {
+      for (const kind of ["actions", "scene"]) {
         const best = segment[kind][0];
-        const fixed = segment.corrected[kind === "doing" ? "action" : "description"];
+        const fixed = segment.corrected[CORRECTED[kind]];
         if (best || fixed) this.bars[kind].push({ ...(best || { score: 0, colour: "#888888" }), label: fixed || best.label, fixed: Boolean(fixed),
-          start: segment.start, end: segment.end, segment: segment.id, unsure: kind === "doing" && segment.unsure && !fixed });
+          start: segment.start, end: segment.end, segment: segment.id, unsure: kind === "actions" && segment.unsure && !fixed });
       }
-      for (const words of segment.said) this.bars.said.push({ label: words.text, start: words.start, end: words.end, segment: segment.id, colour: "#7d8799" });
+      for (const words of segment.speech) this.bars.speech.push({ label: words.text, start: words.start, end: words.end, segment: segment.id, colour: "#7d8799" });
     }
     this.later();
   }
@@ -69,7 +84,7 @@ class Lanes {
     for (const [key, track] of Object.entries(this.tracks)) {
       const seen = this.bars[key].filter((bar) => bar.end > from && bar.start < to);
       const items = this.merged(seen);
-      if (changed(track, "bars", [items, this.perSecond, key === "said" ? this.view.speech : null, this.desk.selected])) track.replaceChildren(...this.voice(key), ...items.map((bar) => this.bar(bar)));
+      if (changed(track, "bars", [items, this.perSecond, key === "speech" ? this.view.voice : null, this.desk.selected])) track.replaceChildren(...this.voice(key), ...items.map((bar) => this.bar(bar)));
     }
     this.move(this.desk.stage.now);
   }
@@ -98,8 +113,8 @@ class Lanes {
   }
 
   voice(key) {
-    if (key !== "said") return [];
-    return this.view.speech.map(([start, end]) => h("div", { class: "voice", vars: {
+    if (key !== "speech") return [];
+    return this.view.voice.map(([start, end]) => h("div", { class: "voice", vars: {
       left: `${(100 * start) / this.desk.duration}%`, width: `${(100 * (end - start)) / this.desk.duration}%` } }));
   }
 

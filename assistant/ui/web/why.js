@@ -19,7 +19,7 @@ class Why {
     if (this.open && this.segment === segment.id) { this.hide(); return; }
     this.open = true;
     this.segment = segment.id;
-    this.label = segment.doing[0].label;
+    this.label = segment.actions[0].label;
     this.node.hidden = false;
     this.path = `/api/why/${this.desk.sha}/${segment.id}`;
     this.node.replaceChildren(this.title(), h("p", { class: "hint" }, "Measuring …"));
