@@ -131,7 +131,8 @@ def _evidence(
         span=record.span,
         action_scores=results["actions"].arrays["scores"][0] if "actions" in results else None,
         description_scores=scores,
-        out_of_protocol=record.out_of_protocol,
+        # The protocol is the recogniser's: without it nothing was out of it.
+        out_of_protocol=record.out_of_protocol if "actions" in results else "",
         keyframe_seconds=record.keyframe_seconds,
         frame_seconds=record.frame_seconds,
         same_as=record.same_as,

@@ -35,6 +35,7 @@ from assistant.core.progress import CancelCheck, Progress, Report, never, silent
 from assistant.core.timeline import Absence, Shot, Span, Timeline, Video
 from assistant.errors import Cancelled, ModelFailed
 from assistant.media.audio import AudioBuffer, SoundTrack, preferred, sound_tracks
+from assistant.media.damage import Damage, as_sentence
 from assistant.media.video import Picture, read
 from assistant.store import stage_key
 
@@ -46,6 +47,7 @@ MOST_WINDOWS = 8  # that go to the models at once
 LEAST_FRAME_SIZE = 240  # pixels of the shorter edge, so that keyframes can be read by people
 SOUND_ONLY_WINDOW_SECONDS = 10.0
 NOT_ASKED_FOR = "it was not asked for"
+STILL = "a still picture"
 
 
 def analyze(
@@ -70,7 +72,7 @@ def analyze(
     run = _Run(context, path, video, report, cancelled, frozenset(only))
     try:
         visual = run.visual()
-        findings = run.witnesses()
+        findings = [*run.witnesses(), *run.losses()]
     finally:
         run.close()
     report(Progress("fusion", video.duration_seconds, video.duration_seconds))
@@ -109,7 +111,7 @@ class _Run:
     def __post_init__(self) -> None:
         self._plan = window_plan(self.context.settings, self.context.models.clip_spec())
         self._of_windows: list[WindowAnalyzer] = [
-            one for one in made(analyzers.WINDOW_ANALYZERS, self.context) if self._wanted(one.kind)
+            one for one in made(analyzers.WINDOW_ANALYZERS, self.context) if self._looks(one.kind)
         ]
         self._others: list[Analyzer] = made(analyzers.ANALYZERS, self.context)
         self._stored = {one.kind: stages.load_findings(self.context.library, self._key(one)) for one in self._others}
@@ -117,6 +119,7 @@ class _Run:
         self._tracks: tuple[SoundTrack, ...] = ()
         self._chosen = False
         self._decoded = False
+        self._damage = Damage()
         if self.video.has_audio and any(one.needs.sound and self._to_run(one) for one in self._others):
             self._tracks = sound_tracks(self.path)
             order = preferred(self._tracks, self.context.settings.speech.audio_track)
@@ -128,6 +131,10 @@ class _Run:
 
     def _wanted(self, kind: str) -> bool:
         return not self.only or kind in self.only
+
+    def _looks(self, kind: str) -> bool:
+        """Whether a witness of windows is asked: nothing is done in an image that does not move."""
+        return self._wanted(kind) and not (kind == "actions" and self.video.is_still)
 
     def _to_run(self, one: Analyzer) -> bool:
         return self._wanted(one.kind) and self._stored[one.kind] is None
@@ -197,7 +204,7 @@ class _Run:
         """How many windows go to the models at once."""
         models = self.context.models
         size = self._plan.window_bytes(frame_size, self.video.width / self.video.height)
-        passes = models.recognizer().clips_per_pass if self._wanted("actions") else MOST_WINDOWS
+        passes = models.recognizer().clips_per_pass if self._looks("actions") else MOST_WINDOWS
         return models.budget.windows(size, min(MOST_WINDOWS, passes))
 
     def _pictures(self, frame_size: int) -> Iterator[Picture]:
@@ -209,7 +216,20 @@ class _Run:
             frame_rate=self._plan.frame_rate,
             sound=self._audio,
             cancelled=self.cancelled,
+            damage=self._damage,
         )
+
+    # --- what could not be decoded ----------------------------------------------------------------------------------
+
+    def losses(self) -> list[Finding]:
+        """An absence for the picture and for the sound where parts of them could not be decoded, now or earlier."""
+        library, found = self.context.library, list[Finding]()
+        for what, spans in (("picture", self._damage.picture), ("sound", self._damage.sound)):
+            key = stage_key(self.video.sha256, "damage", what, "", {"decoder": DECODER_VERSION})
+            if spans:
+                stages.save_findings(library, key, [Absence(what, as_sentence(spans))])
+            found += stages.load_findings(library, key) or ()
+        return found
 
     # --- everybody else ---------------------------------------------------------------------------------------------
 
@@ -224,6 +244,8 @@ class _Run:
                 found.append(Absence(one.kind, lacking))
             else:
                 found += stored if stored is not None else self._run(one)
+        if self.video.is_still and self._wanted("actions"):
+            found.insert(0, Absence("actions", STILL))
         if self.only:
             names = {"actions": "actions", "scene": "descriptions"}
             found += [Absence(what, NOT_ASKED_FOR) for kind, what in names.items() if not self._wanted(kind)]
@@ -249,7 +271,7 @@ class _Run:
     def _lacking(self, one: Analyzer) -> str:
         """Why this witness cannot be fed with this video, empty where it can."""
         if one.needs.sound and not self.video.has_audio:
-            return "no audio track"
+            return STILL if self.video.is_still else "no audio track"
         if one.needs.picture and not self.video.has_picture:
             return "the file holds sound alone"
         return ""
@@ -263,8 +285,10 @@ class _Run:
         assert sound is not None
         if not self._decoded:
             self._decoded = True
-            video, cancelled = self.video, self.cancelled
-            for picture in read(self.path, video, frame_size=0, frame_rate=0.0, sound=sound, cancelled=cancelled):
+            video, cancelled, damage = self.video, self.cancelled, self._damage
+            for picture in read(
+                self.path, video, frame_size=0, frame_rate=0.0, sound=sound, cancelled=cancelled, damage=damage
+            ):
                 self.report(Progress("decode", picture.pts_seconds, video.duration_seconds))
         if not self._chosen:
             self._chosen = True

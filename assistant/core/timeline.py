@@ -57,6 +57,9 @@ class Span:
         return self.start_seconds <= seconds < self.end_seconds
 
 
+_IMAGES = {"png", "jpeg", "gif", "webp", "avif", "bmp", "tiff"}
+
+
 @dataclass(frozen=True, slots=True)
 class Video:
     """What is known of a file before any model looks at it; ``width`` and ``height`` upright, 0 without a picture."""
@@ -77,6 +80,11 @@ class Video:
     @property
     def has_picture(self) -> bool:
         return self.width > 0
+
+    @property
+    def is_still(self) -> bool:
+        """Whether the file is an image that does not move; as a video it lasts a second."""
+        return self.container in _IMAGES and self.frame_rate * self.duration_seconds < 1.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,9 @@ def explain(
         Cancelled: stopped; the passes that were done are kept.
     """
     if segment.action is None or not segment.frame_seconds:
-        raise UnknownSegment(f"segment {segment.id} has no actions to explain", "choose a segment with a picture")
+        raise UnknownSegment(
+            f"segment {segment.id} has no actions to explain", "choose a segment with a moving picture"
+        )
     path = Path(timeline.video.path)
     if not path.is_file():
         raise VideoUnreadable(f"{path.name} is no longer where it was", "put the file back, or analyse it again")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -25,6 +25,7 @@ from assistant.config import Limits
 from assistant.errors import AssistantError
 from assistant.media.diagnosis import encrypted, unreadable
 from assistant.media.formats import CONTAINERS
+from assistant.media.images import as_video, image_kind
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def open_guarded(path: Path, max_pixels: int = Limits().max_pixels) -> Iterator[
     if _refused_here:
         raise RuntimeError(f"a video was to be opened where none may be: {_refused_here[0]}")
     try:
-        with path.open("rb") as file, _open(file, max_pixels) as container:
+        with path.open("rb") as file, _media(file, path, max_pixels) as media, _open(media, max_pixels) as container:
             yield container
     except AssistantError:
         raise
@@ -100,6 +101,11 @@ def open_guarded(path: Path, max_pixels: int = Limits().max_pixels) -> Iterator[
     except DAMAGE as error:
         logger.debug("unreadable file", exc_info=error)
         raise unreadable(path) from error
+
+
+def _media(file: BinaryIO, path: Path, max_pixels: int) -> AbstractContextManager[Any]:
+    """The bytes that libavformat reads: the file's own, or those of the video that an image file is made."""
+    return as_video(file, path, max_pixels) if image_kind(file) else nullcontext(file)
 
 
 def _open(file: BinaryIO, max_pixels: int) -> InputContainer:

@@ -28,16 +28,11 @@ _OTHER_KINDS = (
     (b"Rar!", "a RAR archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"\x1f\x8b", "a gzip archive"),
-    (b"\x89PNG", "a still picture"),
-    (b"\xff\xd8\xff", "a still picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"BM", "a still picture"),
-    (b"II*\0", "a still picture"),
-    (b"MM\0*", "a still picture"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
 )
-_STILL_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
+_IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 def display_name(path: Path) -> str:
@@ -152,8 +147,10 @@ def _judge(head: bytes, boxes: list[bytes], *, cut_off: bool) -> tuple[str, str]
     for start, kind in _OTHER_KINDS:
         if head.startswith(start):
             return f"is {kind}, not a video", "give a video file such as MP4, MKV or WebM"
-    if (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or (head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS):
-        return "is a still picture, not a video", "give a video file such as MP4, MKV or WebM"
+    if head.startswith(_IMAGES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or head[4:12] == b"ftypavif":
+        return "is a picture that is damaged", "save it again as JPEG or PNG"
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        return "is a HEIC picture", "save it as JPEG or PNG"
     if not head.strip(b"\0"):
         return "contains only zeros", "copy or download it again"
     if b"ftyp" in boxes or b"mdat" in boxes:

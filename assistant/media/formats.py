@@ -56,6 +56,14 @@ FORMATS: tuple[Format, ...] = (
     Format("raw AV1", (".obu",), ("obu",), ((0, b"\x12\0\x0a"),)),
     # A single JPEG begins in the same way; where the first picture ends is beyond the first look.
     Format("Motion JPEG", (".mjpeg", ".mjpg"), ("mjpeg",), ((0, b"\xff\xd8\xff"),)),
+    Format("GIF", (".gif",), ("gif",), ((0, b"GIF8"),)),
+    # Still or moving; libavformat reads the moving one, Pillow all others of these.
+    Format("PNG", (".png", ".apng"), ("apng",), ((0, b"\x89PNG\r\n\x1a\n"),)),
+    Format("JPEG", (".jpg", ".jpeg"), (), ((0, b"\xff\xd8\xff"),)),
+    Format("WebP", (".webp",), (), ((8, b"WEBP"),)),
+    Format("AVIF", (".avif",), (), ((4, b"ftypavif"), (4, b"ftypavis"))),
+    Format("TIFF", (".tif", ".tiff"), (), ((0, b"II*\0"), (0, b"MM\0*"))),
+    Format("BMP", (".bmp",), ()),
     Format("Y4M", (".y4m",), ("yuv4mpegpipe",), ((0, b"YUV4MPEG2 "),)),
     Format("MP3", (".mp3",), ("mp3",), ((0, b"ID3"), (0, b"APETAGEX"))),
     Format("WAV and RF64", (".wav",), ("wav",), ((8, b"WAVE"),)),
@@ -89,9 +97,11 @@ def described() -> str:
 def looks_like_media(head: bytes) -> bool:
     """Whether these first bytes (`HEAD_BYTES` of them, fewer of a short file) start a known container.
 
-    It keeps texts, pictures and archives from being uploaded for nothing; only decoding tells whether a file is sound.
+    It keeps texts, programs and archives from being uploaded for nothing; only decoding tells whether a file is sound.
     """
     if any(head.startswith(start, offset) for offset, start in _STARTS):
+        return True
+    if head[:2] == b"BM" and head[6:10] == bytes(4):  # reserved in BMP, and a start of two letters is none
         return True
     if _MXF_PARTITION in head or _is_start_code(head):
         return True

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
+
+from assistant.media.colour import Scaler
 
 THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 64, 36
 # Beyond this the longer side is squeezed: a strip of 120 to 1 at 256 pixels would be 30,000 pixels wide.
 _MOST_ELONGATED = 6.0
 # Averaging reads every pixel; above this many the cheap filter is good enough, there is plenty to average anyway.
 _LARGE_PIXELS = 2560 * 1440
+_ROW_STEP = 61  # of the rows that are compared first
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,30 @@ def shrunk_size(width: int, height: int, shortest: int) -> tuple[int, int]:
     return min(most, max(shortest, round(width * scale))), min(most, max(shortest, round(height * scale)))
 
 
+def is_same(one: VideoFrame, other: VideoFrame) -> bool:
+    """Whether two frames hold the very same pixels; a look at a few rows tells most others apart.
+
+    It may say no of two that do, where a format's rows end in bytes that mean nothing.
+    """
+    if (one.width, one.height, one.format.name) != (other.width, other.height, other.format.name):
+        return False
+    pairs = [
+        (_rows(a, one.format.name), _rows(b, one.format.name)) for a, b in zip(one.planes, other.planes, strict=True)
+    ]
+    return all(np.array_equal(a[::_ROW_STEP], b[::_ROW_STEP]) for a, b in pairs) and all(
+        np.array_equal(a, b) for a, b in pairs
+    )
+
+
+def _rows(plane: Any, pixel_format: str) -> NDArray[Any]:
+    """The rows of a plane as few large numbers as their length allows, without the padding where that is known."""
+    used = int(plane.line_size)
+    if pixel_format.startswith(("yuv4", "yuvj4", "gray")):  # a value for each pixel in each plane
+        used = min(used, plane.width * (2 if used >= 2 * plane.width else 1))
+    kind = np.dtype(np.uint64 if used % 8 == 0 and plane.line_size % 8 == 0 else np.uint8)
+    return np.frombuffer(plane, dtype=kind).reshape(plane.height, -1)[:, : used // kind.itemsize]
+
+
 class FrameConverter:
     """Converts one video's frames to tiny thumbnails and to upright frames of one size."""
 
@@ -95,14 +122,33 @@ class FrameConverter:
         """``width`` and ``height``: upright, square pixels."""
         self._orientation = orientation
         self._width, self._height = shrunk_size(width, height, frame_size)
-        # One reformatter a target: each keeps its own scaling context between frames.
-        self._to_thumbnail, self._to_frame = VideoReformatter(), VideoReformatter()
+        width, height = self._width, self._height
+        stored = (height, width) if orientation.transposed else (width, height)
+        self._to_thumbnail = Scaler(THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT, "rgb24")
+        self._to_frame = Scaler(*stored, "rgb24")
+        self._last: VideoFrame | None = None
+        self._last_thumbnail: NDArray[np.uint8] | None = None
+        self._last_upright: NDArray[np.uint8] | None = None
+
+    def both(self, frame: VideoFrame, *, upright: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        """`thumbnail` and, where it is wanted, `upright`; the very arrays of the frame before where nothing changed.
+
+        A length of black or a slide that stays costs no conversion then.
+        """
+        if self._last is None or not is_same(self._last, frame):
+            self._last_thumbnail = self._last_upright = None
+        self._last = frame
+        if self._last_thumbnail is None:
+            self._last_thumbnail = self.thumbnail(frame)
+        if upright and self._last_upright is None:
+            self._last_upright = self.upright(frame)
+        return self._last_thumbnail, self._last_upright if upright else None
 
     def thumbnail(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """uint8 ``[36, 64, 3]``, as stored."""
         large = frame.width * frame.height > _LARGE_PIXELS
         how = Interpolation.FAST_BILINEAR if large else Interpolation.AREA
-        return _scaled(self._to_thumbnail, frame, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT, how)
+        return _pixels(self._to_thumbnail.scale(frame, how))
 
     def upright(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """uint8 ``[H, W, 3]`` of this converter's size, upright."""
@@ -111,11 +157,8 @@ class FrameConverter:
             width, height = height, width
         growing = width > frame.width or height > frame.height
         how = Interpolation.BICUBIC if growing else Interpolation.AREA
-        return self._orientation.apply(_scaled(self._to_frame, frame, width, height, how))
+        return self._orientation.apply(_pixels(self._to_frame.scale(frame, how)))
 
 
-def _scaled(
-    reformatter: VideoReformatter, frame: VideoFrame, width: int, height: int, how: Interpolation
-) -> NDArray[np.uint8]:
-    small = reformatter.reformat(frame, width=width, height=height, format="rgb24", interpolation=how, threads=1)
-    return np.asarray(small.to_ndarray(), dtype=np.uint8)
+def _pixels(frame: VideoFrame) -> NDArray[np.uint8]:
+    return np.asarray(frame.to_ndarray(), dtype=np.uint8)

@@ -28,6 +28,7 @@ from assistant.media.container import (
 from assistant.media.diagnosis import encrypted, nothing_inside, require_file, too_long, too_many_pixels, undecodable
 from assistant.media.encryption import is_encrypted
 from assistant.media.frames import Orientation, display_size, orientation_of
+from assistant.media.images import image_kind
 
 # Sound that outlasts the picture by less is the padding of its codec, not something to look at.
 _SOUND_TAIL_SECONDS = 0.5
@@ -173,7 +174,11 @@ def _frame_rate(stream: VideoStream, track: Track) -> float:
 
 
 def _container_name(container: InputContainer, path: Path) -> str:
-    """One short name, telling WebM from Matroska and QuickTime from MP4."""
+    """One short name, telling WebM from Matroska, QuickTime from MP4 and images by their kinds."""
+    with path.open("rb") as file:
+        kind = image_kind(file)
+    if kind:
+        return kind
     name = str(container.format.name)
     if name.startswith("matroska"):
         with path.open("rb") as file:

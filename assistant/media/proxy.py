@@ -13,7 +13,7 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 from numpy.typing import NDArray
 
 from assistant.core.progress import CancelCheck, never
@@ -21,12 +21,13 @@ from assistant.core.timeline import Video
 from assistant.errors import LibraryUnusable
 from assistant.media.audio import main_sound
 from assistant.media.clocks import Clocks
+from assistant.media.colour import Scaler
 from assistant.media.container import DAMAGE, open_guarded
 from assistant.media.diagnosis import undecodable
 from assistant.media.downmix import Downmix
 from assistant.media.frames import Orientation
 from assistant.media.probe import Timing, check, timing
-from assistant.media.video import frame_time, use_threads
+from assistant.media.video import PictureDecoder, frame_time
 
 MOST_PIXELS_A_SIDE = 1280
 _SOUND_RATE = 48_000
@@ -102,14 +103,13 @@ def _convert(
         picture: Any = None if clock.picture is None else source.streams[clock.picture]
         sound = main_sound(source)
         streams = [stream for stream in (picture, sound) if stream is not None]
-        if picture is not None:
-            use_threads(picture)
+        decoder = None if picture is None else PictureDecoder(picture)
         pictures = None if picture is None else _Pictures(target, video, clock, most_pixels)
         sounds = None if sound is None else _Sounds(target, clock)
         done = 0.0
         for packet in Clocks(source, streams).packets():
             check(cancelled)
-            for frame in _decode(packet):
+            for frame in _decode(packet, decoder if packet.stream is picture else None):
                 if packet.stream is not picture:
                     assert sounds is not None
                     sounds.write(frame)
@@ -139,9 +139,9 @@ def _mux(target: OutputContainer, stream: Any, frame: Any) -> None:
         ) from error
 
 
-def _decode(packet: Any) -> list[Any]:
+def _decode(packet: Any, decoder: PictureDecoder | None) -> list[Any]:
     try:
-        frames: list[Any] = packet.decode()
+        frames: list[Any] = packet.decode() if decoder is None else decoder.decode(packet)
     except DAMAGE:
         return []
     return frames
@@ -160,10 +160,17 @@ class _Pictures:
         )
         stream.width, stream.height, stream.pix_fmt = self._width, self._height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, _TICKS)
+        # Said in the file, for players guess otherwise by its size.
+        stream.codec_context.colorspace = Colorspace.ITU709
+        stream.codec_context.color_range = ColorRange.MPEG
+        stream.codec_context.color_primaries, stream.codec_context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         # Seeking in the player jumps from key frame to key frame: one at least every two seconds.
         stream.codec_context.gop_size = max(1, round(2 * rate))
         self._stream, self._target, self._clock = stream, target, clock
-        self._shrink, self._pack = VideoReformatter(), VideoReformatter()
+        turned = clock.orientation.transposed
+        stored = (self._height, self._width) if turned else (self._width, self._height)
+        self._shrink = Scaler(*stored, "yuv420p" if clock.orientation.is_upright else "rgb24")
+        self._pack = Scaler(self._width, self._height, "yuv420p")
         self._last = -math.inf
         self._least_step = 1 / _MOST_FRAMES_A_SECOND - 0.004
         self.written = 0
@@ -184,13 +191,11 @@ class _Pictures:
 
     def _upright(self, frame: VideoFrame) -> VideoFrame:
         turn: Orientation = self._clock.orientation
-        width, height = (self._height, self._width) if turn.transposed else (self._width, self._height)
-        how, direct = Interpolation.AREA, "yuv420p" if turn.is_upright else "rgb24"
-        small = self._shrink.reformat(frame, width=width, height=height, format=direct, interpolation=how)
+        small = self._shrink.scale(frame, Interpolation.AREA, threads=0)
         if turn.is_upright:
             return small
         turned = VideoFrame.from_ndarray(turn.apply(np.asarray(small.to_ndarray(), dtype=np.uint8)), format="rgb24")
-        return self._pack.reformat(turned, format="yuv420p")
+        return self._pack.scale(turned, Interpolation.AREA)
 
     def finish(self) -> None:
         _mux(self._target, self._stream, None)

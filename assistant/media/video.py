@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from av.codec import codecs_available
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
@@ -21,7 +23,16 @@ from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Video
 from assistant.media.audio import AudioBuffer, SoundDecoder, SoundSink
 from assistant.media.clocks import Clocks
-from assistant.media.container import DAMAGE, decoder_threads, listen_to, open_guarded, packets, sound_streams
+from assistant.media.container import (
+    DAMAGE,
+    codec_name,
+    decoder_threads,
+    listen_to,
+    open_guarded,
+    packets,
+    sound_streams,
+)
+from assistant.media.damage import Damage, Losses
 from assistant.media.diagnosis import too_many_pixels, undecodable
 from assistant.media.frames import FrameConverter
 from assistant.media.probe import Timing, check, probe, timing
@@ -43,6 +54,7 @@ logger = logging.getLogger(__name__)
 # Decoding on costs less than seeking where the next frame wanted is no further away.
 _DECODE_ON_SECONDS = 2.0
 _SAME_TIME_SECONDS = 1e-4
+_WITH_TRANSPARENCY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,22 +69,6 @@ class Picture:
     pts_seconds: float
     thumbnail: NDArray[np.uint8]
     frame: NDArray[np.uint8] | None
-
-
-@dataclass
-class Damage:
-    """How much of a file could not be decoded; filled while it is read."""
-
-    picture_packets: int = 0
-    sound_packets: int = 0
-    places: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.picture_packets + self.sound_packets + self.places
-
-    def count_place(self) -> None:
-        self.places += 1
 
 
 def read(
@@ -107,15 +103,17 @@ def read(
         reader = _Reader(container, video, clock, frame_size, frame_rate, sound)
         for packet in Clocks(container, reader.streams).packets(damage.count_place):
             check(cancelled)
+            reader.given(packet)
             if packet.stream.index != clock.picture:
                 reader.hear(packet, damage)
                 continue
-            for frame in _decoded(packet, damage):
+            for frame in reader.decode(packet, damage):
                 if frame.width * frame.height > max_pixels:
                     raise too_many_pixels(path, frame.width, frame.height, limits or Limits())
                 picture = reader.see(frame)
                 if picture is not None:
                     yield picture
+        reader.tell_losses(damage)
     if damage.total:
         logger.warning("skipped %d damaged places of video=%s", damage.total, video.sha256[:8])
     if video.has_picture and frame_size > 0 and not reader.seen:
@@ -142,9 +140,14 @@ class _Reader:
         self.streams: list[Any] = [stream for _, stream in sounds]
         if clock.picture is not None and frame_size > 0:
             picture = container.streams[clock.picture]
-            use_threads(picture)
             self._converter = FrameConverter(clock.orientation, video.width, video.height, frame_size)
+            self._decoder = PictureDecoder(picture)
             self.streams.append(picture)
+        self._losses = {s.index: Losses(container, s, clock.origin_seconds) for s in self.streams}
+
+    def given(self, packet: Any) -> None:
+        """A packet of a track that is read comes next."""
+        self._losses[packet.stream.index].given(packet)
 
     def hear(self, packet: Any, damage: Damage) -> None:
         """Decode one packet of sound and hand it on."""
@@ -157,6 +160,24 @@ class _Reader:
                 self._sink.feed(track, start, samples)
         except DAMAGE:
             damage.sound_packets += 1
+            self._losses[packet.stream.index].refused(packet)
+
+    def decode(self, packet: Any, damage: Damage) -> list[VideoFrame]:
+        """The frames that come out with this packet; none where it is damaged."""
+        frames = _decoded(self._decoder, packet, damage)
+        for frame in frames:
+            self._losses[packet.stream.index].came_out(frame)
+        return frames
+
+    def tell_losses(self, damage: Damage) -> None:
+        """Put down where pictures and sound are missing, now that the file has ended."""
+        picture = self._losses.get(-1 if self._timing.picture is None else self._timing.picture)
+        # Of the first sound track; the others are there in case.
+        sound = next((self._losses[index] for index, (track, _) in self._sounds.items() if track == 0), None)
+        if picture is not None:
+            damage.picture = picture.spans(whole=damage.picture_packets == 0, other=sound)
+        if sound is not None:
+            damage.sound = sound.spans(whole=True, other=picture)
 
     def see(self, frame: VideoFrame) -> Picture | None:
         """The picture of one frame, or None where its time does not lie after the last one's."""
@@ -170,15 +191,36 @@ class _Reader:
         slot = math.floor(seconds * self._frame_rate + 1e-6)
         wanted = slot > self._last_slot
         self._last_slot = max(slot, self._last_slot)
-        upright = self._converter.upright(frame) if wanted else None
-        return Picture(seconds, self._converter.thumbnail(frame), upright)
+        thumbnail, upright = self._converter.both(frame, upright=wanted)
+        return Picture(seconds, thumbnail, upright)
 
 
-def use_threads(stream: Any) -> None:
-    """Let a picture track decode on several threads, fewer where its pictures are large."""
-    context = stream.codec_context
-    context.thread_type = "AUTO"
-    context.thread_count = decoder_threads(context.width, context.height)
+class PictureDecoder:
+    """Decodes a picture track on several threads, fewer where its pictures are large, with its transparency."""
+
+    def __init__(self, stream: Any) -> None:
+        own: Any = stream.codec_context
+        context: Any = own
+        # The usual decoders of VP8 and VP9 leave out what is transparent.
+        name = _WITH_TRANSPARENCY.get(codec_name(stream)) if stream.metadata.get("alpha_mode") == "1" else None
+        if name in codecs_available:
+            context = CodecContext.create(name, "r")
+            context.options = dict(own.options)
+        if not context.is_open:  # the file's own stays open where one seeks and starts anew
+            context.thread_type = "AUTO"
+            context.thread_count = decoder_threads(own.width, own.height)
+        self._context, self._is_own = context, context is own
+
+    def decode(self, packet: Any) -> list[VideoFrame]:
+        """The frames that come out with this packet.
+
+        Raises:
+            FFmpegError: a damaged packet.
+        """
+        frames: list[VideoFrame] = (
+            packet.decode() if self._is_own else self._context.decode(packet if packet.size else None)
+        )
+        return frames
 
 
 def frame_time(frame: VideoFrame, clock: Timing) -> float | None:
@@ -186,10 +228,10 @@ def frame_time(frame: VideoFrame, clock: Timing) -> float | None:
     return None if frame.time is None or clock.untimed else float(frame.time) - clock.origin_seconds
 
 
-def _decoded(packet: Any, damage: Damage) -> list[VideoFrame]:
+def _decoded(decoder: PictureDecoder, packet: Any, damage: Damage) -> list[VideoFrame]:
     """The frames that come out with this packet; none where it is damaged."""
     try:
-        frames: list[VideoFrame] = packet.decode()
+        frames = decoder.decode(packet)
     except DAMAGE:
         damage.picture_packets += 1
         return []
@@ -227,7 +269,6 @@ class _Finder:
         assert clock.picture is not None
         self._container, self._timing = container, clock
         self._stream: Any = container.streams[clock.picture]
-        use_threads(self._stream)
         self._converter = FrameConverter(clock.orientation, video.width, video.height, size)
         self._frames = self._decode()
         self._current: tuple[float, VideoFrame] | None = None
@@ -268,8 +309,9 @@ class _Finder:
 
     def _decode(self) -> Iterator[tuple[float, VideoFrame]]:
         damage, last = Damage(), -math.inf
+        decoder = PictureDecoder(self._stream)
         for packet in self._packets():
-            for frame in _decoded(packet, damage):
+            for frame in _decoded(decoder, packet, damage):
                 seconds = frame_time(frame, self._timing)
                 if seconds is None:
                     seconds = 0.0 if last == -math.inf else last + self._timing.frame_seconds

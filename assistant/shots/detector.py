@@ -3,21 +3,25 @@
 A cut is a difference that motion does not explain (each pixel may be found anywhere in its neighbour's 3 x 3
 surroundings), that stands out from the differences just before and after it, and that lasts: a flash is followed by the
 old picture.
+Where pictures stand still between their steps (a clip of few pictures a second, a stream that hung), a cut must stand
+out from what changes in as long a time before and after it, not from the picture that was shown again in between. Where
+pictures lie seconds apart, motion between them cannot be told: there a scene of other colours is a new shot.
 A fade passes through an empty or a much darker picture. A dissolve is a stretch of mixtures of its two ends.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assistant.core.timeline import Transition
 from assistant.shots.dissolves import DissolveFinder
-from assistant.shots.thumbnails import Look, changed_share, difference
+from assistant.shots.thumbnails import Look, changed_share, colour_distance, difference
 
 LEAST_DIFFERENCE = 1.2  # levels of 0..255 that motion does not explain; a slide that changes one line of text has 1.5
 LEAST_RATIO = 3.6  # over the differences around it; cuts have 5 and more, motion, jerks and whip pans 2.9 at most
@@ -29,6 +33,18 @@ LASTING_SHARE = 0.5  # of the difference must remain between all that is before 
 NEIGHBOUR_SECONDS = 0.27
 LEAST_NEIGHBOURS = 3
 MOST_NEIGHBOURS = 10
+# What was there before and is there again after a longer time came back: that is no flash.
+RETURN_SECONDS = 0.6
+
+# Steps: a picture that was shown for a while before the next one came.
+REPEATED_SHARE = 0.1  # of a step, by which a picture that is shown again may differ: the codec writes it anew at times
+STEP_SPAN_SECONDS = 1.15  # the longest step that is held against those before and after it
+STEP_RATIO = 2.0  # over what changes in as long a time; between real scenes 1 s apart motion varies by up to that
+STEP_COLOURS = 15.0  # levels: another scene; in real clips without cuts 14 levels change in 0.6 s in the 95th of 100
+# Pictures that lie far apart: motion and cuts look alike, but a scene keeps its colours (measured over 1 s in real
+# clips without cuts: 21 levels in the 95th of 100, cuts between places 37 and more).
+SPARSE_SECONDS, SPARSE_COLOURS = 0.9, 25.0
+VERY_SPARSE_SECONDS, VERY_SPARSE_COLOURS, VERY_SPARSE_SHARE = 1.9, 12.0, 0.7
 
 SUDDEN_SHARE = 0.6  # of its brightness a picture still has just before it is cut to black
 FLASH_SECONDS = 0.5
@@ -74,6 +90,9 @@ class ShotDetector:
         self._looks: list[Look] = []
         self._to_judge = 1  # index of the first look that is not yet judged: the first of all cannot be a cut
         self._to_dip = 1
+        self._to_confirm: list[
+            Look
+        ] = []  # steps that stand out from their neighbours, not yet held against other steps
         self._stretch: _EmptyStretch | None = None
         self._dissolves = DissolveFinder()
         self._waiting: list[Boundary] = []
@@ -109,6 +128,8 @@ class ShotDetector:
         certain = now_seconds - _CERTAIN_AFTER_SECONDS
         if self._to_judge < len(self._looks):
             certain = min(certain, self._looks[self._to_judge].seconds)
+        if self._to_confirm:
+            certain = min(certain, self._to_confirm[0].seconds)
         if self._stretch is not None and not self._stretch.told:
             certain = min(certain, self._stretch.start_seconds)
         return max(self.certain_until, certain)
@@ -149,13 +170,67 @@ class ShotDetector:
             look = looks[self._to_judge]
             look.is_cut = self._is_cut(self._to_judge)
             if look.is_cut:
-                self._waiting.append(Boundary(look.seconds, "cut"))
+                self._to_confirm.append(look)
             self._to_judge += 1
+        self._confirm(final)
         dip_until = float("inf") if final else looks[-1].seconds - DIP_SECONDS
         while self._to_dip < self._to_judge and looks[self._to_dip].seconds < dip_until:
             if self._is_dip(self._to_dip):
                 self._waiting.append(Boundary(looks[self._to_dip].seconds, "fade"))
             self._to_dip += 1
+
+    def _confirm(self, final: bool) -> None:
+        """Tell the cuts among the steps that have been seen for long enough."""
+        while self._to_confirm and (
+            final or self._looks[-1].seconds - self._to_confirm[0].seconds >= STEP_SPAN_SECONDS
+        ):
+            look = self._to_confirm.pop(0)
+            look.is_cut = not self._is_usual_step(look)
+            if look.is_cut:
+                self._waiting.append(Boundary(look.seconds, "cut"))
+
+    def _is_usual_step(self, look: Look) -> bool:
+        """Whether as much changes in as long a time before or after this step, which came after a picture stood."""
+        looks = self._looks
+        index = bisect_left(looks, look.seconds, key=lambda n: n.seconds)
+        before, held = looks[index - 1], index - 1
+        late = self._is_late(index)
+        least = REPEATED_SHARE * _apart(before, look)
+        while not late and held > 0 and _apart(looks[held - 1], before) <= least:
+            held -= 1
+        step = look.seconds - looks[held].seconds
+        # One picture after the other is what the neighbours are for.
+        if step > STEP_SPAN_SECONDS or (index - held == 1 and not late):
+            return False
+        usual = colours = 0.0
+        for one, other in self._as_long(held, index, step):
+            usual, colours = max(usual, difference(one, other)), max(colours, colour_distance(one, other))
+        if look.change >= STEP_RATIO * (usual + QUIET_DIFFERENCE):
+            return False
+        apart = colour_distance(before, look)
+        if apart >= SPARSE_COLOURS:  # another place, however often the picture changes here: a cut just before a hole
+            return False
+        # A picture that stood for as long as a shot may last can have been one.
+        return apart < STEP_COLOURS or (step < self._min_shot_seconds and apart < STEP_RATIO * colours)
+
+    def _as_long(self, held: int, index: int, step: float) -> Iterator[tuple[Look, Look]]:
+        """What is shown so many seconds apart before and after a step; nothing across a cut or an empty picture."""
+        looks = self._looks
+        earlier, later = self._nearest(looks[held].seconds - step), self._nearest(looks[index].seconds + step)
+        for first, last in ((earlier, held), (index, later)):
+            between = looks[first + 1 : last + 1]
+            if not (looks[first].empty or any(n.empty or (n.is_cut and n not in self._to_confirm) for n in between)):
+                yield looks[first], looks[last]
+
+    def _is_late(self, index: int) -> bool:
+        """Whether the time since the picture before is long beside the steps around it."""
+        times = [n.seconds for n in self._looks[max(0, index - 4) : index + 4]]
+        steps = sorted(later - earlier for earlier, later in pairwise(times))
+        return self._looks[index].seconds - self._looks[index - 1].seconds > 2.5 * steps[len(steps) // 2]
+
+    def _nearest(self, seconds: float) -> int:
+        """The index of the look nearest to this time."""
+        return min(range(len(self._looks)), key=lambda n: abs(self._looks[n].seconds - seconds))
 
     def _has_neighbours(self, index: int) -> bool:
         after = len(self._looks) - 1 - index
@@ -178,13 +253,13 @@ class ShotDetector:
         earlier, later = list(self._neighbours(index, -1)), list(self._neighbours(index, 1))
         around = sorted((n.change for n in (*earlier, *later) if not n.is_cut), reverse=True)
         usual = _usual(around)
-        if look.change < LEAST_RATIO * (usual + QUIET_DIFFERENCE):
+        if look.change < LEAST_RATIO * (usual + QUIET_DIFFERENCE) and not _is_other_scene(before, look):
             return False
         if changed_share(before, look) < WIDE_SHARE:
             return False
         lasting = LASTING_SHARE * look.change
-        returns = (difference(before, n) < lasting for n in later if not n.empty)
-        comes_from = (difference(n, look) < lasting for n in earlier[1:] if not n.empty)
+        returns = (difference(before, n) < lasting for n in later if not n.empty and _soon(look, n))
+        comes_from = (difference(n, look) < lasting for n in earlier[1:] if not n.empty and _soon(n, look))
         return not (any(returns) or any(comes_from))
 
     # Fades
@@ -197,7 +272,8 @@ class ShotDetector:
             return False
         left = [n for n in looks[:index] if look.seconds - n.seconds <= DIP_SECONDS]
         right = [n for n in looks[index + 1 :] if n.seconds - look.seconds <= DIP_SECONDS]
-        if min(n.brightness for n in left) <= look.brightness:
+        # Pictures that lie further apart than a fade lasts show no fade.
+        if not left or not right or min(n.brightness for n in left) <= look.brightness:
             return False
         if min(n.brightness for n in right) < look.brightness or any(n.is_cut or n.empty for n in (*left, *right)):
             return False
@@ -219,6 +295,10 @@ class ShotDetector:
             self._stretch = None
             if stretch.told:
                 self._waiting.append(Boundary(look.seconds, "fade"))
+            elif stretch.before is not None and look.seconds - stretch.start_seconds >= LONG_EMPTY_SECONDS:
+                # Its last picture stood for so long that none told how long it was.
+                self._waiting.append(Boundary(stretch.start_seconds, "cut" if stretch.sudden else "fade"))
+                self._waiting.append(Boundary(look.seconds, "fade"))
             elif stretch.before is not None:
                 # A camera flash or a dropped picture is followed by what was there before.
                 brief = stretch.sudden and look.seconds - stretch.start_seconds < FLASH_SECONDS
@@ -233,6 +313,26 @@ class ShotDetector:
         recent = [n for n in self._looks[:-1] if before.seconds - n.seconds <= 0.5 and not n.empty]
         far = [abs(n.brightness - empty.brightness) for n in recent]
         return bool(far) and abs(before.brightness - empty.brightness) > SUDDEN_SHARE * max(far)
+
+
+def _apart(one: Look, other: Look) -> float:
+    """The mean difference of two pictures in levels, place by place."""
+    return float(np.abs(one.pixels.astype(np.int16) - other.pixels).mean())
+
+
+def _soon(one: Look, other: Look) -> bool:
+    return other.seconds - one.seconds <= RETURN_SECONDS
+
+
+def _is_other_scene(before: Look, look: Look) -> bool:
+    """Whether a picture that comes long after another shows another place, whatever else changes here."""
+    apart = look.seconds - before.seconds
+    if apart < SPARSE_SECONDS:
+        return False
+    colours = colour_distance(before, look)
+    if apart < VERY_SPARSE_SECONDS:
+        return colours >= SPARSE_COLOURS
+    return colours >= VERY_SPARSE_COLOURS or changed_share(before, look) >= VERY_SPARSE_SHARE
 
 
 def _usual(around: list[float]) -> float:

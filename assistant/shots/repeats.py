@@ -23,6 +23,8 @@ KEPT = 8  # different windows that a new one is compared with
 
 def shrunk(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Means of 4 x 4 pixels, uint8 ``[T, H // 4, W // 4, 3]``, of frames uint8 ``[T, H, W, 3]``."""
+    if len(frames) > 1 and all(np.array_equal(frames[0], frame) for frame in frames[1:]):
+        return np.repeat(shrunk(frames[:1]), len(frames), axis=0)
     height, width = (edge // BLOCK for edge in frames.shape[1:3])
     rows = frames[:, : height * BLOCK, : width * BLOCK].reshape(len(frames), height, BLOCK, width * BLOCK, 3)
     # Slices that are added are several times faster than `sum` over an axis of four.

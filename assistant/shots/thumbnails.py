@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -35,6 +35,8 @@ class Look:
 
     @classmethod
     def of(cls, seconds: float, pixels: NDArray[np.uint8], before: Look | None) -> Look:
+        if before is not None and before.pixels is pixels:  # the very picture again
+            return replace(before, seconds=seconds, change=0.0, is_cut=False)
         lowest, highest = _surroundings(pixels, np.minimum), _surroundings(pixels, np.maximum)
         coarse = _blocks(pixels)
         luma = coarse @ _LUMA
@@ -58,6 +60,15 @@ def changed_share(one: Look, other: Look) -> float:
     height, width = excess.shape
     blocks = excess.reshape(height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).any(axis=(1, 3))
     return float(blocks.mean())
+
+
+def colour_distance(one: Look, other: Look) -> float:
+    """How far the colours of two pictures differ, wherever in them they are; mean level, 0..255, symmetric.
+
+    The one-dimensional earth mover's distance of each channel's values: what moves about changes it little.
+    """
+    first, second = (np.sort(look.pixels.reshape(-1, 3), axis=0).astype(np.float32) for look in (one, other))
+    return float(np.abs(first - second).mean())
 
 
 def _excess(look: Look, bounds: Look) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from making_media import scene, tone, write
+from test_images import STILLS
 
 from assistant.config import Limits
 from assistant.errors import VideoUnreadable
@@ -88,7 +89,7 @@ def test_no_demuxer_that_opens_other_files_is_on_the_list():
 
 
 def test_every_kind_on_the_list_is_tried_here_or_is_a_name_of_one_that_is():
-    tried = {*PICTURES, *SOUNDS}
+    tried = {*PICTURES, *SOUNDS, *(f".{kind}" for kind in STILLS)}
     assert all(tried & {*kind.extensions} for kind in FORMATS)
 
 

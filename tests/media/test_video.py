@@ -13,6 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from conftest import ROOT
@@ -21,6 +22,7 @@ from making_media import scene, tone, write
 from assistant.config import Limits
 from assistant.core.timeline import Video
 from assistant.errors import Cancelled, InputUnusable, LibraryUnusable, VideoTooLarge, VideoUnreadable
+from assistant.media.frames import is_same
 from assistant.media.probe import timing
 from assistant.media.proxy import make_proxy, plays_in_browser
 from assistant.media.video import AudioBuffer, Damage, Picture, clip_at, probe, read
@@ -142,7 +144,7 @@ def test_each_unusable_input_has_its_own_line(tmp_path):
         "notes.mp4": (b"Dear reader,\nthis is not a video.\n", "is text"),
         "zeros.mp4": (bytes(5000), "contains only zeros"),
         "noise.mp4": (np.random.default_rng(0).bytes(5000), "is not a video or sound file"),
-        "still.png": (b"\x89PNG\r\n\x1a\n" + bytes(50), "is a still picture"),
+        "still.png": (b"\x89PNG\r\n\x1a\n" + bytes(50), "is a picture that is damaged"),
     }
     for name, (content, words) in cases.items():
         (tmp_path / name).write_bytes(content)
@@ -482,3 +484,30 @@ def test_what_a_player_shows_at_time_zero_is_known_where_the_sound_starts_first(
     assert timing(path, video).player_offset_seconds == pytest.approx(0.8, abs=0.05)
     assert pictures_of(path)[0].pts_seconds == 0.0
     assert video.duration_seconds == pytest.approx(2.0, abs=0.1)
+
+
+# Pictures that stay
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le", "rgb24", "nv12", "gray"])
+@pytest.mark.parametrize("width", [96, 101])
+def test_frames_are_the_same_only_where_every_pixel_is(pixel_format, width):
+    def frame(change: int = 0) -> av.VideoFrame:
+        pixels = np.full((64, width, 3), 90, np.uint8)
+        pixels[41, width - 3 :] += np.uint8(change)
+        return av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
+
+    assert is_same(frame(), frame()) or width == 101
+    assert not is_same(frame(), frame(90))
+    assert not is_same(frame(), av.VideoFrame(width, 64, "yuv422p"))
+
+
+def test_a_picture_that_stays_is_converted_once_and_gives_the_same_arrays(tmp_path):
+    frames = [scene(1)] * 20 + [scene(2)] * 20
+    path = write(tmp_path / "a.mkv", frames, codec="ffv1")
+    video = probe(path, LIMITS)
+    pictures = list(read(path, video, frame_size=32, frame_rate=100.0))
+    assert len({id(picture.thumbnail) for picture in pictures}) == 2
+    assert len({id(picture.frame) for picture in pictures}) == 2
+    alone = clip_at(path, video, [p.pts_seconds for p in pictures], 32)
+    assert all(np.array_equal(p.frame, frame) for p, frame in zip(pictures, alone.frames, strict=True))
