@@ -9,8 +9,7 @@ import pytest
 from conftest import ROOT
 from test_vjepa2 import SIZE, clip_of, write_checkpoint
 
-from assistant.analysis.pipeline import plan_of
-from assistant.analysis.visual import Windows
+from assistant.analysis.windows import Windows, window_plan
 from assistant.config import load
 from assistant.core.clip import Clip
 from assistant.media.probe import Limits, probe
@@ -165,7 +164,7 @@ def test_integers_are_tried_where_they_pay(monkeypatch, asked, device, size, pro
 
 def windows_of_generated_videos(folder: Path, recognizer: VJepa2Recognizer) -> Iterator[tuple[Clip, ...]]:
     """The clips of each window of one generated video after the other, without end, as an analysis cuts them."""
-    plan = plan_of(load(folder, "demo"), recognizer.spec)
+    plan = window_plan(load(folder, "demo"), recognizer.spec)
     seed = FIRST_TUNING_SEED
     while True:
         path = folder / "video.mp4"
