@@ -18,6 +18,7 @@ def home(tmp_path_factory):
 def run(home, capsys, monkeypatch):
     # The kernel's limits are for a process of its own, and are tested there; this one goes on with other tests.
     monkeypatch.setattr("assistant.jobs.worker.limits.apply_limits", lambda limits: None)
+    monkeypatch.setattr("assistant.jobs.worker.network.cut_network", lambda: True)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = main(["--home", str(home), "--pack", "demo", *map(str, arguments)])
