@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
+from assistant.config import Settings
 from assistant.models.runtime.device import DEVICES, PRECISIONS
 from assistant.ui.chrome import open_services, told
 from assistant.ui.services import Services, change
@@ -28,70 +31,71 @@ def page() -> None:
 
 
 def _form(here: Services) -> None:
-    now = here.settings
     with st.form("settings"):
         left, right = st.columns(2, gap="medium")
         with left:
-            language = st.selectbox(
-                "Language that is spoken",
-                list(LANGUAGES),
-                format_func=LANGUAGES.__getitem__,
-                index=_at(list(LANGUAGES), now.speech.language or ""),
-                key="set-language",
-            )
-            answerer = st.selectbox(
-                "Who answers",
-                list(ANSWERERS),
-                format_func=ANSWERERS.__getitem__,
-                index=_at(list(ANSWERERS), now.chat.answerer),
-                key="set-answerer",
-            )
-            model = st.text_input(
-                "Language model",
-                now.chat.language_model,
-                key="set-model",
-                placeholder="the pack's own",
-                help="A name of the hub's cache, a folder, or an address "
-                "on this machine with the model's name behind #",
-            )
-            withhold = st.toggle(
-                "Leave out statements that the video does not support",
-                now.chat.withhold_unsupported,
-                key="set-withhold",
-            )
+            chosen = _answers(here.settings)
         with right:
-            device = st.selectbox("Compute on", DEVICES, index=_at(list(DEVICES), now.compute.device), key="set-device")
-            precision = st.selectbox(
-                "Precision", PRECISIONS, index=_at(list(PRECISIONS), now.compute.precision), key="set-precision"
-            )
-            clips = st.number_input(
-                "Clips of each segment",
-                1,
-                8,
-                now.actions.clips,
-                key="set-clips",
-                help="More clips are slower and steadier.",
-            )
-            views = st.number_input("Views of each clip", 1, 3, now.actions.views, key="set-views")
-            saving = st.toggle(
-                "Save work where nothing changes",
-                now.compute.save_work,
-                key="set-saving",
-                help="A segment that shows the same as an earlier one takes over its result, and says so; within a "
-                "segment, what stands still is looked at less often.",
-            )
+            chosen |= _computing(here.settings)
         if st.form_submit_button("Keep", type="primary"):
-            change(
-                here,
-                {
-                    "speech": {"language": language or None},
-                    "chat": {"answerer": answerer, "language_model": model.strip(), "withhold_unsupported": withhold},
-                    "compute": {"device": device, "precision": precision, "save_work": saving},
-                    "actions": {"clips": int(clips), "views": int(views)},
-                },
-            )
+            change(here, chosen)
             st.toast("Kept.")
             st.rerun()
+
+
+def _answers(now: Settings) -> dict[str, Any]:
+    """The half of the form that is about speech and answers, and what was chosen in it."""
+    language = st.selectbox(
+        "Language that is spoken",
+        list(LANGUAGES),
+        format_func=LANGUAGES.__getitem__,
+        index=_at(list(LANGUAGES), now.speech.language or ""),
+        key="set-language",
+    )
+    answerer = st.selectbox(
+        "Who answers",
+        list(ANSWERERS),
+        format_func=ANSWERERS.__getitem__,
+        index=_at(list(ANSWERERS), now.chat.answerer),
+        key="set-answerer",
+    )
+    model = st.text_input(
+        "Language model",
+        now.chat.language_model,
+        key="set-model",
+        placeholder="the pack's own",
+        help="A name of the hub's cache, a folder, or an address on this machine with the model's name behind #",
+    )
+    withhold = st.toggle(
+        "Leave out statements that the video does not support", now.chat.withhold_unsupported, key="set-withhold"
+    )
+    return {
+        "speech": {"language": language or None},
+        "chat": {"answerer": answerer, "language_model": model.strip(), "withhold_unsupported": withhold},
+    }
+
+
+def _computing(now: Settings) -> dict[str, Any]:
+    """The half of the form that is about the models' work, and what was chosen in it."""
+    device = st.selectbox("Compute on", DEVICES, index=_at(list(DEVICES), now.compute.device), key="set-device")
+    precision = st.selectbox(
+        "Precision", PRECISIONS, index=_at(list(PRECISIONS), now.compute.precision), key="set-precision"
+    )
+    clips = st.number_input(
+        "Clips of each segment", 1, 8, now.actions.clips, key="set-clips", help="More clips are slower and steadier."
+    )
+    views = st.number_input("Views of each clip", 1, 3, now.actions.views, key="set-views")
+    saving = st.toggle(
+        "Save work where nothing changes",
+        now.compute.save_work,
+        key="set-saving",
+        help="A segment that shows the same as an earlier one takes over its result, and says so; within a "
+        "segment, fewer frames are read where little changes.",
+    )
+    return {
+        "compute": {"device": device, "precision": precision, "save_work": saving},
+        "actions": {"clips": int(clips), "views": int(views)},
+    }
 
 
 def _at(names: list[str], name: str) -> int:

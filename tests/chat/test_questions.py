@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from assistant.core.timeline import Span
-from assistant.evaluation.metrics import has_word
+from assistant.evaluation.measures import has_word
 from assistant.synthetic.film import truth_for
 from assistant.synthetic.questions import MAKERS, ask_about
 from assistant.synthetic.traps import TRAPS

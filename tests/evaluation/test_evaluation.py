@@ -9,7 +9,8 @@ import pytest
 
 from assistant.core.timeline import Answer, Citation, Span, Timeline
 from assistant.errors import Cancelled, InputUnusable
-from assistant.evaluation.metrics import evaluate, has_word, judge, match_times, points_at, word_errors, words_of
+from assistant.evaluation.measures import has_word, match_times, points_at, word_errors, words_of
+from assistant.evaluation.metrics import evaluate, judge
 from assistant.synthetic.film import to_text, truth_for
 from assistant.synthetic.timelines import perfect_timeline
 from assistant.synthetic.truth import Event, Question, Truth

@@ -13,7 +13,7 @@ from assistant.config import load
 from assistant.core.timeline import Timeline
 from assistant.engine import Assistant
 from assistant.errors import InputUnusable, UnknownSegment
-from assistant.evaluation.metrics import match_times
+from assistant.evaluation.measures import match_times
 from assistant.explain import Explanation
 
 MEDIA = SHARED / "media"
