@@ -31,7 +31,8 @@ from assistant.core.timeline import (
     Utterance,
     Video,
 )
-from assistant.media import pictures
+from assistant.media.frames import jpeg, strip
+from assistant.models.actions.vjepa2 import framing_of
 from assistant.store import Library
 from assistant.ui import services as shared
 from assistant.ui.services import Services
@@ -118,9 +119,9 @@ def fill(library: Library, folder: Path, name: str = "shapes lesson.mp4") -> str
     library.add_video(path, name, video)
     timeline = timeline_of(video)
     for segment in timeline.segments:
-        library.save_picture(sha256, f"keyframe-{segment.id}.jpg", pictures.jpeg(picture_at(segment.keyframe_seconds)))
+        library.save_picture(sha256, f"keyframe-{segment.id}.jpg", jpeg(picture_at(segment.keyframe_seconds)))
         frames = [picture_at(at) for at in segment.frame_seconds]
-        library.save_picture(sha256, f"frames-{segment.id}.jpg", pictures.strip(frames))
+        library.save_picture(sha256, f"frames-{segment.id}.jpg", strip(frames))
     library.save_timeline(sha256, timeline)
     return sha256
 
@@ -139,7 +140,9 @@ class FakeAssistant:
     )
     measured: dict[int, dict] = field(default_factory=dict)
     models: SimpleNamespace = field(
-        default_factory=lambda: SimpleNamespace(has_chat_model=lambda: False, location=lambda kind: PACK / kind)
+        default_factory=lambda: SimpleNamespace(
+            has_chat_model=lambda: False, framing=lambda: framing_of(PACK / "actions")
+        )
     )
 
     def timeline(self, sha256: str) -> Timeline | None:

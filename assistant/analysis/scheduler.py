@@ -17,7 +17,7 @@ from assistant.analysis.stages import ResultStage, WindowRecord
 from assistant.analysis.windows import Window
 from assistant.core.clip import Clip
 from assistant.core.progress import CancelCheck
-from assistant.media import pictures
+from assistant.media.frames import jpeg, strip
 from assistant.media.prefetch import batches
 
 STRIP_FRAMES = 16
@@ -119,7 +119,7 @@ def _keyframe(window: Window, offset: float | None) -> tuple[float, NDArray[np.u
 
 def _keep_pictures(window: Window, key: NDArray[np.uint8], keep_picture: KeepPicture) -> None:
     number = window.index + 1
-    keep_picture(f"keyframe-{number}.jpg", pictures.jpeg(key))
+    keep_picture(f"keyframe-{number}.jpg", jpeg(key))
     frames = window.clips[0].frames
     step = max(1, len(frames) // STRIP_FRAMES)
-    keep_picture(f"frames-{number}.jpg", pictures.strip(list(frames[::step])[:STRIP_FRAMES]))
+    keep_picture(f"frames-{number}.jpg", strip(list(frames[::step])[:STRIP_FRAMES]))

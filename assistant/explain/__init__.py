@@ -1,9 +1,8 @@
 """Why was this predicted? Experiments on the clip that the recogniser saw, each with its control."""
 
-from assistant.explain.answers import AnswerExplanation, explain_answer
 from assistant.explain.document import Explanation
+from assistant.explain.evidence import AnswerExplanation, SceneExplanation, explain_answer, explain_scene
 from assistant.explain.measure import explain
-from assistant.explain.scene import SceneExplanation, explain_scene
 
 __all__ = [
     "AnswerExplanation",

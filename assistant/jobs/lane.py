@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from assistant.config import Settings
 from assistant.errors import LibraryUnusable
-from assistant.jobs.lock import FileLock
 from assistant.jobs.process import WorkerProcess, WorkerSpec
 from assistant.jobs.rows import Job, JobRows
 from assistant.jobs.run import Outcome, Run
 from assistant.jobs.watchdog import Patience
 from assistant.store import Library
+from assistant.store.disk import FileLock
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from assistant.config import Settings
 from assistant.core.documents import Json
 from assistant.jobs.lane import LOOK_SECONDS, Lane
-from assistant.jobs.lock import FileLock
 from assistant.jobs.process import WorkerSpec
 from assistant.jobs.rows import Job, JobRows
 from assistant.jobs.watchdog import Patience
 from assistant.store import Library
+from assistant.store.disk import FileLock
 
 MOST_WAITING = 32
 # A film that a browser cannot play is converted, and a "why?" answered, beside the analyses, not after them.

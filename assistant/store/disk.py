@@ -8,9 +8,10 @@ import logging
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from assistant.errors import LibraryUnusable
 
@@ -121,3 +122,45 @@ def unusable(error: OSError, folder: Path) -> LibraryUnusable:
         f"the library {folder} cannot be written ({error.strerror or error})",
         "choose another folder with --home or ASSISTANT_HOME",
     )
+
+
+try:
+    import fcntl
+except ImportError:  # a system without it: one process is assumed
+    fcntl = None  # type: ignore[assignment]
+
+
+class FileLock:
+    """Held by at most one process (and at most one object) at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: IO[bytes] | None = None
+        self._taking = threading.Lock()
+
+    @property
+    def held(self) -> bool:
+        return self._handle is not None
+
+    def acquire(self) -> bool:
+        """Whether the lock is ours now; does not wait. Several threads of one holder share it."""
+        with self._taking:
+            if self._handle is None:
+                self._handle = self._taken()
+            return self._handle is not None
+
+    def _taken(self) -> IO[bytes] | None:
+        with reported(self._path.parent):
+            handle = os.fdopen(private(str(self._path), os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
+        if fcntl is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                handle.close()
+                return None
+        return handle
+
+    def release(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()

@@ -16,9 +16,8 @@ from assistant.errors import AssistantError
 from assistant.ui import playback, why
 from assistant.ui.files import LibraryFile
 from assistant.ui.guard import may_read, may_write
-from assistant.ui.jobs_view import job_view
+from assistant.ui.library_view import job_view, shelf_view
 from assistant.ui.services import Services, services
-from assistant.ui.shelf_view import shelf_view
 from assistant.ui.uploads import upload
 from assistant.ui.view import desk_view, partial_view
 

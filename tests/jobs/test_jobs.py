@@ -20,8 +20,8 @@ from assistant.config import ComputeSettings, Settings, SpeechSettings
 from assistant.core import documents
 from assistant.core.timeline import Segment, Span, Video
 from assistant.jobs import JobQueue, Patience, QueueFull, WorkerSpec
-from assistant.jobs.estimate import Estimate
 from assistant.jobs.process import Spent
+from assistant.jobs.run import Estimate
 from assistant.jobs.watchdog import Watchdog
 from assistant.jobs.worker.limits import WorkerLimits
 from assistant.jobs.worker.stack_sampler import sample_stacks

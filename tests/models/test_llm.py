@@ -12,7 +12,7 @@ from conftest import ROOT, SHARED
 
 from assistant.errors import ModelFailed, ModelUnavailable
 from assistant.models.protocols import GenerationOptions, Message
-from assistant.models.runtime.fair_lock import FairLock
+from assistant.models.runtime.queues import FairLock
 
 FOLDER = SHARED / "models" / "stories260K_hf"
 DEMO = ROOT / "assistant" / "packs" / "demo" / "language"

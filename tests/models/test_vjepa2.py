@@ -9,7 +9,7 @@ import pytest
 from assistant.core.clip import Clip
 from assistant.errors import ModelUnavailable
 from assistant.models.actions.vjepa2 import PUBLISHED, VJepa2Recognizer, clip_spec
-from assistant.models.runtime.batches import one_ahead
+from assistant.models.runtime.queues import one_ahead
 
 LABELS = ("Opening [something]", "Closing [something]", "Pouring")
 SIZE = 64

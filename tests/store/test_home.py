@@ -322,7 +322,7 @@ def fill(library, film):
 @pytest.mark.skipif(os.name == "nt", reason="needs modes")
 @pytest.mark.usefixtures("careless")
 def test_nobody_else_can_read_anything_of_a_library_whatever_the_umask(tmp_path):
-    from assistant.jobs.lock import FileLock
+    from assistant.store.disk import FileLock
 
     home, film = tmp_path / "above" / "home", file_with(tmp_path / "film.mp4")
     with Library(home) as library:

@@ -13,10 +13,9 @@ from conftest import ROOT
 
 from assistant.core.timeline import Timeline
 from assistant.errors import InputUnusable, LibraryUnusable
-from assistant.synthetic.film import frame_at, frames_of, make, truth_for, write_video
+from assistant.synthetic.film import frame_at, frames_of, make, sound_of, truth_for, write_video
 from assistant.synthetic.narration import SAMPLE_RATE_HZ
 from assistant.synthetic.script import Script, truth_of, write_script
-from assistant.synthetic.sound import sound_of
 from assistant.synthetic.timelines import Rates, noisy_timeline, perfect_timeline
 from assistant.synthetic.truth import Truth, read_truth
 from assistant.synthetic.vocabulary import ACTIONS, COLORS, SHAPES

@@ -22,7 +22,7 @@ from assistant.models.packs import checkpoints, vetting
 from assistant.models.protocols import Recognition
 from assistant.models.runtime import device as devices
 from assistant.models.runtime import framing
-from assistant.models.runtime.batches import in_batches
+from assistant.models.runtime.queues import in_batches
 
 if TYPE_CHECKING:
     import torch

@@ -1,10 +1,28 @@
-"""A lock that serves those who wait in the order in which they came."""
-
-from __future__ import annotations
+"""Work that waits: items for a model in batches, and a lock that serves in the order of asking."""
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def in_batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    """The items, so many at a time; the last list may be shorter."""
+    while batch := list(islice(items, size)):
+        yield batch
+
+
+def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each given out only after the next one was asked for."""
+    waiting: list[Item] = []
+    for item in items:
+        waiting.append(item)
+        if len(waiting) == 2:
+            yield waiting.pop(0)
+    yield from waiting
 
 
 class FairLock:
