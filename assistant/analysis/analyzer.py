@@ -19,7 +19,6 @@ from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck
 from assistant.core.timeline import Absence, Observation, Span, Suppressed, Utterance, Video
 from assistant.media.audio import SoundTrack
-from assistant.media.video import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,8 @@ class Stream(Protocol):
         """The track that `sound` is of, None where no track has any sound."""
         ...
 
-    def frames(self, rate_hz: float, size: int) -> Iterator[Picture]:
-        """Frames uint8 ``[H, W, 3]`` at about this rate, whose shorter edge has ``size`` pixels; decodes once more."""
+    def frames(self, rate_hz: float, size: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Seconds and frames uint8 ``[H, W, 3]`` at about this rate, shorter edge ``size``; decodes once more."""
         ...
 
 

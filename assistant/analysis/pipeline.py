@@ -320,9 +320,9 @@ class _Stream:
             return None
         return HeardTrack(self.tracks[index], tuple(t for t in self.tracks if t is not self.tracks[index]))
 
-    def frames(self, rate_hz: float, size: int) -> Iterator[Picture]:
+    def frames(self, rate_hz: float, size: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         pictures = read(self.path, self.video, frame_size=size, frame_rate=rate_hz, cancelled=self.cancelled)
-        return (picture for picture in pictures if picture.frame is not None)
+        return ((picture.pts_seconds, picture.frame) for picture in pictures if picture.frame is not None)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ This file is the one file, and `table` below is the one line.
 
 import csv
 import io
+import textwrap
 
 import numpy as np
 import pytest
-from conftest import SAMPLE
+from conftest import ROOT, SAMPLE
 
 from assistant.analysis import analyzers
 from assistant.analysis.analyzer import Needs
@@ -89,3 +90,18 @@ def test_a_video_without_what_it_needs_says_so(tmp_path, monkeypatch):
     silent = write(tmp_path / "silent.mp4", [scene(1, 96, 64)] * 10, rate=5)
     timeline = Assistant(load(tmp_path / "home", "demo", {})).analyze(silent)
     assert ("sound_level", "no audio track") in [(item.what, item.reason) for item in timeline.absences]
+
+
+def test_the_example_of_the_contributors_page_works_as_it_stands(tmp_path, monkeypatch):
+    """What the page tells people to type is typed here."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    code = textwrap.dedent(page.split("   ```python\n")[1].split("   ```\n")[0])
+    (tmp_path / "brightness_example.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(analyzers, "ANALYZERS", (*analyzers.ANALYZERS, "brightness_example:BrightnessAnalyzer"))
+    engine = Assistant(load(tmp_path / "home", "demo", {}))
+    timeline = engine.analyze(SAMPLE, only=("brightness",))
+    engine.library.close()
+    found = [item for item in timeline.observations if item.kind == "brightness"]
+    assert len(found) == round(timeline.video.duration_seconds)
+    assert {item.label for item in found} == {"bright", "dark"}
