@@ -276,10 +276,10 @@ def _spans(parts: Sequence[slice], clip: Clip, whole: Span) -> list[Span]:
 
 
 def _agreement(segment: Segment, corrections: Sequence[Correction]) -> Json:
-    looks = segment.description
+    scene = segment.description
     mine = [item for item in corrections if item.kind == "action"]
     return {
-        "descriptions": {"label": looks.label, "score": looks.score} if looks else None,
+        "descriptions": {"label": scene.label, "score": scene.score} if scene else None,
         "speech": segment.words or None,
         "conflict": segment.notes.get("models_disagree"),
         "corrections": len(mine),

@@ -87,10 +87,10 @@ def _motion(explanation: Explanation) -> str:
 
 
 def _others(explanation: Explanation) -> str:
-    looks, conflict = explanation.agreement.get("descriptions"), explanation.agreement.get("conflict")
+    scene, conflict = explanation.agreement.get("descriptions"), explanation.agreement.get("conflict")
     parts = []
-    if looks:
-        parts.append(f"It looks like “{looks['label']}” ({100 * looks['score']:.0f} %)")
+    if scene:
+        parts.append(f"The scene is “{scene['label']}” ({100 * scene['score']:.0f} %)")
     parts.append("somebody speaks in it" if explanation.agreement.get("speech") else "nothing is said in it")
     text = " and ".join(parts)
     text = text[:1].upper() + text[1:] + "."

@@ -166,8 +166,6 @@ class Run:
 # What share of a whole analysis ends with each stage; both visual models work while the file is decoded.
 STAGE_SHARES: Mapping[str, tuple[float, float]] = {
     "decode": (0.0, 0.8),
-    "actions": (0.0, 0.8),
-    "descriptions": (0.0, 0.8),
     "speech": (0.8, 0.98),
     "fusion": (0.98, 1.0),
     "proxy": (0.0, 1.0),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.core.plaintext import one_line
 from assistant.ui.text import shown_name
+from assistant.ui.view import kind_name
 
 if TYPE_CHECKING:
     from assistant.jobs import Job
@@ -16,10 +17,8 @@ from assistant.ui.services import Services
 
 STAGES = {
     "": "Getting ready",
-    "decode": "Watching",
-    "actions": "Watching what is done",
-    "descriptions": "Looking closer",
-    "speech": "Listening",
+    "decode": "Visual analysis",
+    "speech": "Speech analysis",
     "fusion": "Putting it together",
 }
 STATES = {
@@ -54,7 +53,7 @@ def _says(job: Job) -> str:
     # Before the first frame the message says more than the stage: that models are being loaded, say.
     if job.message and not job.fraction:
         return one_line(job.message).capitalize()
-    return STAGES.get(job.stage, job.stage)
+    return STAGES.get(job.stage) or kind_name(job.stage)
 
 
 _SHOWN_STATES = ("waiting", "running", "failed", "cancelled", "set_aside")

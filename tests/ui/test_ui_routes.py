@@ -169,7 +169,7 @@ def test_the_desk_shows_what_is_finished_of_a_running_analysis(here, sha256):
     assert len(view["segments"]) == 2
     assert [s["id"] for s in ask("GET", f"/api/desk/{sha256}?after=1").json()["segments"]] == [2]
     assert len(ask("GET", f"/api/desk/{sha256}?after=-1").json()["segments"]) == 2
-    assert (view["job"]["says"], view["job"]["fraction"], view["job"]["seconds_left"]) == ("Watching", 0.4, 12.0)
+    assert (view["job"]["says"], view["job"]["fraction"], view["job"]["seconds_left"]) == ("Visual analysis", 0.4, 12.0)
 
 
 def test_the_shelf_puts_jobs_without_a_video_first(here, sha256):
