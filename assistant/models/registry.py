@@ -168,10 +168,6 @@ class Models:
         """Bytes of the weights that an analysis uses, as their files have them."""
         return sum(self._file_bytes(kind) for kind in KINDS if kind != "language")
 
-    def lock(self, kind: Kind) -> threading.RLock:
-        """Held while this model loads; hold it too to use the model alone."""
-        return self._locks[kind]
-
     def release(self, kind: Kind) -> None:
         """Forget a loaded model, so that its memory can be used for another."""
         with self._locks[kind]:

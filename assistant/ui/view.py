@@ -17,7 +17,6 @@ FLAG_SENTENCES = {
     "out_of_protocol": "This stretch is too short for the way the model wants to be fed, so take it with care.",
     "models_disagree": "Actions and scene do not agree here.",
     "shared_result": "The same picture again: what was found before is taken over.",
-    "uncertain": "The best labels are close to each other.",
 }
 ABSENCE_SENTENCES = {
     "speech": "No words",

@@ -197,32 +197,6 @@ class VJepa2Recognizer:
         with devices.enough_memory(self.name, self.device), torch.inference_mode():
             return self._tokens(self.prepare(clip)[None])[0].unflatten(0, self.grid)
 
-    def classify_tokens(self, tokens: torch.Tensor, keep: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-        """Logits float32 ``[B, labels]`` of the tokens of `encode`, each time with only those kept.
-
-        Args:
-            tokens: ``[T/2, rows, columns, D]``.
-            keep: bool ``[B, T/2, rows, columns]``, at least one token each; None keeps all, once. Dropped tokens are
-                taken out of the sequence, since the pooler knows no places and no mask.
-        """
-        import torch
-
-        flat = tokens.flatten(0, 2)
-        masks = np.ones((1, len(flat)), bool) if keep is None else keep.reshape(len(keep), -1)
-        if masks.shape[1] != len(flat) or not masks.any(axis=1).all():
-            raise ValueError(f"masks of shape {masks.shape} do not keep at least one of {len(flat)} tokens each")
-        out = np.empty((len(masks), len(self.labels)), np.float32)
-        counts = masks.sum(axis=1)
-        with devices.enough_memory(self.name, self.device), torch.inference_mode():
-            for count in np.unique(counts):  # sequences of one length make one batch
-                rows = np.flatnonzero(counts == count)
-                step = max(1, _TOKENS_PER_PASS[self.device] // int(count))
-                for first in range(0, len(rows), step):
-                    part = rows[first : first + step]
-                    kept = torch.stack([flat[torch.from_numpy(masks[row])] for row in part])
-                    out[part] = self._pool(kept)[1].numpy()
-        return out
-
     def _whole(self, clip: Clip) -> Clip:
         """The clip with an even number of frames; refused where it is not the protocol's."""
         if len(clip.frames) % 2:  # V-JEPA 2 reads frames in pairs, so an odd clip repeats its last frame

@@ -247,10 +247,6 @@ def _labels(folder: Path, name: str, value: Any) -> Json:
     return dict(value)
 
 
-def _is_label(key: str, value: object) -> bool:
-    return isinstance(value, str | int) and max(len(key), len(str(value))) <= _MOST_LABEL_CHARACTERS
-
-
 def _copy(folder: Path, documents: Mapping[str, Json]) -> tempfile.TemporaryDirectory[str]:
     """A folder of our own with these documents, and links to the weights that lie in the other one."""
     weights = _safetensors(folder)
