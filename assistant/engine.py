@@ -137,7 +137,7 @@ class Assistant:
             timeline,
             history=history,
             model=model,
-            similarity=self._similarity(timeline) if model is not None else None,
+            similarity=self.similarity(timeline) if model is not None else None,
             settings=self.settings,
             # The setting of a pack is about its own language model, not about one that a person named.
             second_opinion=self.pack.second_opinion and not self.settings.chat.language_model,
@@ -153,7 +153,7 @@ class Assistant:
             return None
         return self.models.chat_model()
 
-    def _similarity(self, timeline: Timeline) -> Similarity | None:
+    def similarity(self, timeline: Timeline) -> Similarity | None:
         """CLIP's similarity of a text to each segment, float32 ``[segments]``, where the encoder is at hand."""
         vectors = pipeline.frame_vectors(self._context(), timeline)
         if vectors is None:

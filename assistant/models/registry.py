@@ -85,6 +85,11 @@ class Models:
         self._identities: dict[Kind, tuple[str, str]] = {}
         self._locks = {kind: threading.RLock() for kind in KINDS}
 
+    @property
+    def loaded(self) -> frozenset[Kind]:
+        """The kinds whose models are in memory."""
+        return frozenset(self._loaded)
+
     def recognizer(self) -> ActionRecognizer:
         return cast(ActionRecognizer, self._once("actions", lambda: self._visual("actions", self.pack.none_below)))
 

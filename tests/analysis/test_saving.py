@@ -69,7 +69,7 @@ def test_texts_are_compared_with_the_looks_of_every_segment(both, slides):
     engine = assistant(home)
     explained = engine.explain_scene(engine.analyze(slides).video.sha256, len(saved.segments))
     assert len(explained.frames) == 1
-    similarity = engine._similarity(saved)("a red circle")
+    similarity = engine.similarity(saved)("a red circle")
     assert similarity.shape == (len(saved.segments),)
     assert similarity[0] == similarity[-1]
     assert similarity.dtype == np.float32

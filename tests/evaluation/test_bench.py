@@ -39,12 +39,12 @@ def fast(total, name="a.mp4"):
 
 def test_the_ratio_is_that_of_the_medians():
     runs = {"straightforward": [slow(20.0), slow(100.0), slow(22.0)], "saving on": [fast(9.0), fast(11.0), fast(30.0)]}
-    medians = {side: run._medians(found) for side, found in runs.items()}
+    medians = {side: run.medians_of(found) for side, found in runs.items()}
     assert run.ratios(medians) == {"saving on": {"a.mp4": 2.0, "all": 2.0}}
 
 
 def bench_document(total=10.0):
-    medians = {"straightforward": run._medians([slow(20.0)]), "saving off": run._medians([fast(total)])}
+    medians = {"straightforward": run.medians_of([slow(20.0)]), "saving off": run.medians_of([fast(total)])}
     machine = {"processor": "P", "cores": 2, "memory": 2**34, "torch": "2", "bfloat16": True}
     ratios = run.ratios(medians)
     return {"machine": machine, "weights": "demo", "rounds": 1, "medians": medians, "ratios": ratios}
@@ -124,11 +124,11 @@ def test_the_random_whisper_says_the_same_words_by_its_own_code_and_by_ours(tmp_
     from assistant.core.timeline import Span
     from assistant.models.speech.whisper import WhisperTranscriber
 
-    weights._make_speech(tmp_path)
+    weights.make_speech(tmp_path)
     noise = np.random.default_rng(0).normal(0, 0.1, 16000 * 20).astype(np.float32)
     theirs = whisper.load_model(str(tmp_path / "base.pt"), device="cpu").transcribe(noise, fp16=False)
     ours = WhisperTranscriber(tmp_path / "base.pt").transcribe(noise, [Span(0.0, 20.0)])
-    assert len(theirs["text"].split()) == weights._WORDS_A_WINDOW
+    assert len(theirs["text"].split()) == weights.WORDS_A_WINDOW
     assert theirs["text"].split() == " ".join(one.text for one in ours.utterances).split()
 
 

@@ -153,7 +153,7 @@ def test_none_of_two_hundred_orders_in_the_evidence_is_obeyed(model):
 def test_an_answer_begins_at_once_and_runs_on(model):
     timeline = draw_timeline(random.Random(SEED), 14)
     speed_of(model, timeline)  # warm
-    model._cache, model._cached_ids = None, []
+    model.forget()
     speed = speed_of(model, timeline)
     print(
         f"first token {speed.first_seconds:.3f} s, of a further question {speed.further_seconds:.3f} s, "

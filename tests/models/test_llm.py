@@ -91,16 +91,14 @@ def test_the_second_turn_reads_only_what_is_new(any_model):
     second = [*first, Message("assistant", answer), Message("user", "And then?")]
     again = said(any_model, second, max_tokens=20)
     assert any_model.prefilled_tokens <= 0.2 * before, (before, any_model.prefilled_tokens)
-    any_model._cache = None
-    any_model._cached_ids = []
+    any_model.forget()
     assert said(any_model, second, max_tokens=20) == again, "the kept keys and values change the answer"
 
 
 def test_another_conversation_does_not_inherit_the_cache(any_model):
     said(any_model, [Message("user", "A red ball rolls down the hill.")], max_tokens=5)
     one = said(any_model, [Message("user", "A bird sings.")], max_tokens=20)
-    any_model._cache = None
-    any_model._cached_ids = []
+    any_model.forget()
     assert said(any_model, [Message("user", "A bird sings.")], max_tokens=20) == one
 
 
@@ -166,7 +164,7 @@ def test_answers_asked_for_at_once_come_one_after_the_other(any_model):
     for thread in threads:
         thread.join(20)
     assert len(lengths) == 4
-    assert any_model._queue.waiting == 0
+    assert any_model.waiting == 0
 
 
 @needs_model

@@ -93,7 +93,7 @@ def test_models_say_who_they_are_without_loading_and_are_the_same_when_loaded(se
     models = Models(resolve(settings), settings)
     before = [models.identity(kind) for kind in ("actions", "descriptions", "speech")]
     spec, scale = models.clip_spec(), models.logit_scale()
-    assert not models._loaded
+    assert not models.loaded
     recognizer, image_text_encoder, transcriber = models.recognizer(), models.image_text_encoder(), models.transcriber()
     assert before == [(model.name, model.revision) for model in (recognizer, image_text_encoder, transcriber)]
     assert (recognizer.spec, recognizer.none_below) == (spec, 0.25)

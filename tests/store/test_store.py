@@ -558,7 +558,8 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
 
 
 def test_a_database_that_somebody_else_holds_is_named_as_busy(library, video, monkeypatch):
-    library.database._writer.execute("PRAGMA busy_timeout=50")
+    with library.database.writing() as connection:
+        connection.execute("PRAGMA busy_timeout=50")
     holder = sqlite3.connect(library.home / "library.sqlite", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(LibraryUnusable, match=r"another program.*again"):
@@ -570,11 +571,13 @@ def test_a_database_that_somebody_else_holds_is_named_as_busy(library, video, mo
 
 
 def test_a_full_database_is_named_as_a_full_disk_and_is_usable_again_with_room(library):
-    pages = library.database._writer.execute("PRAGMA page_count").fetchone()[0]
-    library.database._writer.execute(f"PRAGMA max_page_count={pages}")
+    with library.database.writing() as connection:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(LibraryUnusable, match=r"full.*free some space"):
         library.set_preference("a", "b" * 100_000)
-    library.database._writer.execute("PRAGMA max_page_count=1000000")
+    with library.database.writing() as connection:
+        connection.execute("PRAGMA max_page_count=1000000")
     library.set_preference("a", "b" * 100_000)
     assert library.database.integrity() == "ok"
 

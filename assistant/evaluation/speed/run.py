@@ -69,7 +69,7 @@ def run(plan: Plan, say: Say, cancelled: CancelCheck = never) -> Json:
 
 def document(plan: Plan, runs: dict[str, list[Json]]) -> Json:
     """Medians and ratios over the runs of each side."""
-    medians = {side: _medians(found) for side, found in runs.items()}
+    medians = {side: medians_of(found) for side, found in runs.items()}
     return {
         "schema": "bench/1",
         "machine": machine(),
@@ -119,7 +119,7 @@ def _run_side(side: str, plan: Plan, pack: Path) -> Json:
     return result
 
 
-def _medians(found: Sequence[Json]) -> Json:
+def medians_of(found: Sequence[Json]) -> Json:
     """The median of each number over the runs of one side."""
     videos: dict[str, Any] = {}
     for index, video in enumerate(found[0]["videos"]):

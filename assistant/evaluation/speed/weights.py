@@ -46,7 +46,7 @@ _SPEECH = {
     "n_text_layer": 6,
 }
 # People speak about 2.5 words a second, of which half of a window of 30 s is taken up by pauses and other sounds.
-_WORDS_A_WINDOW = 60
+WORDS_A_WINDOW = 60
 
 
 def folder_of(weights: Weights, say: Callable[[str], None] = lambda _: None) -> Path:
@@ -78,7 +78,7 @@ def make_random_pack(folder: Path) -> None:
     torch.manual_seed(_SEED)
     _make_actions(folder / "actions")
     _make_descriptions(folder / "descriptions")
-    _make_speech(folder / "speech")
+    make_speech(folder / "speech")
     document = {
         "name": "random-standard",
         "label_lists": ["everyday"],
@@ -119,8 +119,8 @@ def _make_descriptions(folder: Path) -> None:
     save_file(weights, folder / "open_clip_model.safetensors")
 
 
-def _make_speech(folder: Path) -> None:
-    """A Whisper that says the same sentence of `_WORDS_A_WINDOW` words in every window, for certain.
+def make_speech(folder: Path) -> None:
+    """A Whisper that says the same sentence of `WORDS_A_WINDOW` words in every window, for certain.
 
     Random weights would babble to the end of the context at six temperatures, which nobody's speech costs. So the last
     layer alone is written by hand: it turns each token of the sentence into the next. All else is random and is
@@ -152,7 +152,7 @@ def _make_speech(folder: Path) -> None:
 def _chain(vocabulary: Any) -> list[tuple[int, int]]:
     """Which token follows which: start, language, first time, the words, last time, end."""
     words = [token for token in range(300, 20000) if re.fullmatch(r" [a-z]{3,8}", vocabulary.decode([token]))]
-    sentence = words[:: len(words) // _WORDS_A_WINDOW][:_WORDS_A_WINDOW]
+    sentence = words[:: len(words) // WORDS_A_WINDOW][:WORDS_A_WINDOW]
     start, end = vocabulary.timestamp_begin, vocabulary.timestamp_begin + round(29.0 / 0.02)
     language = vocabulary.to_language_token("en")
     spoken = [vocabulary.transcribe, start, *sentence, end, vocabulary.eot]

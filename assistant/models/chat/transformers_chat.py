@@ -72,6 +72,15 @@ class TransformersChatModel:
         self._cache: Any = None
         self._cached_ids: list[int] = []
 
+    def forget(self) -> None:
+        """Let go of what was kept of the last conversation, so that the next prompt is read from its beginning."""
+        self._cache, self._cached_ids = None, []
+
+    @property
+    def waiting(self) -> int:
+        """How many answers are being made or wait for their turn."""
+        return self._queue.waiting
+
     def count_tokens(self, text: str) -> int:
         """How many tokens a text takes in a prompt."""
         with self._counting:  # a fast tokenizer must not be borrowed by two threads at once
