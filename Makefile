@@ -1,6 +1,8 @@
 PYTHON ?= python3
 PORT ?= 8501
 HOST ?= 127.0.0.1
+# Processes that the tests share out; a file's tests stay together, since they share what was analysed.
+WORKERS ?= 2
 VENV := .venv
 PY := $(VENV)/bin/python
 
@@ -13,7 +15,7 @@ test: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(PY) -m pytest
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile
 
 bench: $(VENV)/.installed
 	$(PY) -m assistant bench
