@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import ModelUnavailable
-from assistant.models.packs.checkpoints import PULL_COMMAND, damaged, optional_json, revision
+from assistant.models.packs.checkpoints import PULL_COMMAND, check_safetensors, damaged, optional_json, revision
 from assistant.models.speech.gates import GateLimits
 
 if TYPE_CHECKING:
+    import torch
     from whisper.model import Whisper
 
 WINDOW_SECONDS = 30.0  # Whisper's encoder takes exactly this much
@@ -53,9 +54,11 @@ def tokenizer(multilingual: bool, languages: int = 99, language: str = "en") -> 
 
 def weights_file(path: Path) -> Path:
     if path.is_dir():
-        found = sorted(path.glob("*.pt"))
+        found = sorted(path.glob("*.safetensors")) or sorted(path.glob("*.pt"))
         if len(found) != 1:
-            raise ModelUnavailable(f"the folder {path} holds no single .pt file of Whisper", f"run {PULL_COMMAND}")
+            raise ModelUnavailable(
+                f"the folder {path} holds no single .pt or .safetensors file of Whisper", f"run {PULL_COMMAND}"
+            )
         return found[0]
     if not path.is_file():
         raise ModelUnavailable(f"the speech model {path} is not on this machine", f"run {PULL_COMMAND}")
@@ -101,23 +104,57 @@ def _given(path: Path, part: str, kind: type[DecodingOptions] | type[GateLimits]
     return given
 
 
+def _tensors(weights: Path) -> tuple[dict[str, int], dict[str, torch.Tensor]]:
+    """Dimensions and weights by name, of a file in Whisper's own format.
+
+    As safetensors the file holds the weights under Whisper's own names, and ``config.json`` beside it the dimensions
+    (``dims``); as an archive of torch it holds both.
+    """
+    import torch
+
+    if weights.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        check_safetensors(weights)
+        return dict(_config(weights.parent)["dims"]), load_file(weights)
+    checkpoint = torch.load(weights, map_location="cpu", weights_only=True, mmap=True)
+    return dict(checkpoint["dims"]), dict(checkpoint["model_state_dict"])
+
+
+def _set_alignment_heads(model: Whisper, weights: Path) -> None:
+    """Tell the model which heads follow the time, so that words get theirs; without a word, the later half of all.
+
+    A folder's ``config.json`` names them, as pairs of layer and head; a published file keeps the name of its size, by
+    which the package knows them.
+    """
+    import torch
+    import whisper
+
+    given = _config(weights.parent).get("alignment_heads")
+    if given:
+        heads = torch.zeros(model.dims.n_text_layer, model.dims.n_text_head, dtype=torch.bool)
+        for layer, head in given:
+            heads[layer, head] = True
+        model.register_buffer("alignment_heads", heads.to_sparse(), persistent=False)
+    elif (packed := whisper._ALIGNMENT_HEADS.get(weights.stem)) is not None:
+        model.set_alignment_heads(packed)
+
+
 def load(weights: Path, device: str, precision: str) -> Whisper:
     """The model in evaluation, its encoder's large layers in the wanted precision."""
     import torch
-    import whisper
     from whisper.model import ModelDimensions, Whisper
 
     try:
-        checkpoint = torch.load(weights, map_location="cpu", weights_only=True, mmap=True)
-        model = Whisper(ModelDimensions(**checkpoint["dims"]))
-        model.load_state_dict(checkpoint["model_state_dict"])
+        dims, tensors = _tensors(weights)
+        model = Whisper(ModelDimensions(**dims))
+        model.load_state_dict(tensors)
+        _set_alignment_heads(model, weights)
+    except ModelUnavailable:
+        raise
     except Exception as error:  # torch raises many kinds for a damaged archive, pickle and zip errors among them
         raise damaged(weights.parent, f"{weights.name} is not a whole Whisper checkpoint") from error
     tokenizer(model.is_multilingual, model.num_languages)  # read once here, not in the middle of the first decoding
-    # A file keeps the name of its size, by which the package knows the heads that follow the time.
-    heads = whisper._ALIGNMENT_HEADS.get(weights.stem)
-    if heads is not None:
-        model.set_alignment_heads(heads)
     model.requires_grad_(False).eval().to(device)
     dtype = getattr(torch, precision)
     if dtype != torch.float32:
