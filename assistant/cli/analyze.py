@@ -9,6 +9,7 @@ from assistant.cli.common import Commands, Stop, command, emit, engine_for, say,
 from assistant.config import Settings
 from assistant.core.plaintext import one_line
 from assistant.core.timeline import Json, Segment, Timeline, clock
+from assistant.core.transcript import texts_by_segment
 
 
 def add(commands: Commands) -> None:
@@ -37,8 +38,8 @@ def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
         say(notice)
     if emit(timeline.to_json(), options.json):
         return 0
-    for segment in timeline.segments:
-        print(_line(segment))
+    for segment, words in zip(timeline.segments, texts_by_segment(timeline.segments), strict=True):
+        print(_line(segment, words))
     for item in timeline.observations:
         place = f"{clock(item.span.start_seconds, 1)}-{clock(item.span.end_seconds, 1)}"
         print(f"{place}  {item.kind}: {one_line(item.name)} {100 * item.score:.0f} %")
@@ -47,14 +48,14 @@ def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
     return 0
 
 
-def _line(segment: Segment) -> str:
-    """One segment for a person: its place, best action, best description, words and flags."""
+def _line(segment: Segment, words: str) -> str:
+    """One segment for a person: its place, best action, best description, the words spoken in it and flags."""
     action, scene = segment.action, segment.description
     parts = [f"[S{segment.id}] {clock(segment.span.start_seconds, 1)}-{clock(segment.span.end_seconds, 1)}"]
     parts.append(f"{action.label} {100 * action.score:.0f} %" if action else "-")
     parts.append(f"{scene.label} {100 * scene.score:.0f} %" if scene else "-")
-    if segment.words:
-        parts.append(f'"{segment.words}"')
+    if words:
+        parts.append(f'"{words}"')
     if segment.flags:
         parts.append(f"({', '.join(segment.flags)})")
     return "  ".join(parts)

@@ -14,7 +14,8 @@ from pathlib import PureWindowsPath
 from typing import Any
 
 from assistant.core.plaintext import escaped_markdown, one_line
-from assistant.core.timeline import Answer, Observation, Segment, Timeline, Utterance, clock
+from assistant.core.timeline import Answer, Observation, Segment, Timeline, clock
+from assistant.core.transcript import cues, texts_by_segment
 
 FORMATS = ("json", "csv", "srt", "vtt", "md", "html")
 MEDIA_TYPES = {
@@ -51,7 +52,7 @@ class Material:
 
 
 def render(material: Material, kind: str) -> bytes:
-    """The export as bytes, UTF-8.
+    """The export as bytes, UTF-8; CSV with a byte order mark.
 
     Raises:
         ValueError: a format that is not one of `FORMATS`.
@@ -66,7 +67,8 @@ def render(material: Material, kind: str) -> bytes:
     }
     if kind not in makers:
         raise ValueError(f"no export called {kind!r}; there are {', '.join(FORMATS)}")
-    return makers[kind](material).encode("utf-8", "replace")
+    # Excel takes a CSV for the machine's old encoding unless a byte order mark says UTF-8.
+    return makers[kind](material).encode("utf-8-sig" if kind == "csv" else "utf-8", "replace")
 
 
 def _json(material: Material) -> str:
@@ -100,7 +102,8 @@ def _csv(material: Material) -> str:
             *("description", "description_score", "words", "flags", "observations"),
         )
     )
-    for segment in material.timeline.segments:
+    segments = material.timeline.segments
+    for segment, words in zip(segments, texts_by_segment(segments), strict=True):
         action, looks = segment.action, segment.description
         writer.writerow(
             [
@@ -111,7 +114,7 @@ def _csv(material: Material) -> str:
                 f"{action.score:.4f}" if action else "",
                 _cell(looks.label if looks else ""),
                 f"{looks.score:.4f}" if looks else "",
-                _cell(segment.words),
+                _cell(words),
                 " ".join(segment.flags),
                 _cell("; ".join(map(_observed, material.timeline.observed(segment.span)))),
             ]
@@ -137,29 +140,25 @@ def _subtitle_time(seconds: float, comma: str) -> str:
     return f"{hours:02d}:{minutes:02d}:{seconds_part:02d}{comma}{milliseconds:03d}"
 
 
-def _utterances(timeline: Timeline) -> list[Utterance]:
-    found = [utterance for segment in timeline.segments for utterance in segment.utterances]
-    return sorted(found, key=lambda utterance: utterance.span.start_seconds)
-
-
 def _cue(text: str) -> str:
     return one_line(text).replace("-->", "→")
 
 
 def _srt(material: Material) -> str:
     blocks = []
-    for number, said in enumerate(_utterances(material.timeline), 1):
-        times = f"{_subtitle_time(said.span.start_seconds, ',')} --> {_subtitle_time(said.span.end_seconds, ',')}"
-        blocks.append(f"{number}\n{times}\n{_cue(said.text).translate(_NO_MARKUP)}\n")
+    for number, cue in enumerate(cues(material.timeline.segments), 1):
+        times = f"{_subtitle_time(cue.span.start_seconds, ',')} --> {_subtitle_time(cue.span.end_seconds, ',')}"
+        lines = "\n".join(_cue(line).translate(_NO_MARKUP) for line in cue.lines)
+        blocks.append(f"{number}\n{times}\n{lines}\n")
     return "\n".join(blocks)
 
 
 def _vtt(material: Material) -> str:
     blocks = ["WEBVTT\n"]
-    for said in _utterances(material.timeline):
-        times = f"{_subtitle_time(said.span.start_seconds, '.')} --> {_subtitle_time(said.span.end_seconds, '.')}"
-        text = html.escape(_cue(said.text), quote=False)
-        blocks.append(f"{times}\n{text}\n")
+    for cue in cues(material.timeline.segments):
+        times = f"{_subtitle_time(cue.span.start_seconds, '.')} --> {_subtitle_time(cue.span.end_seconds, '.')}"
+        lines = "\n".join(html.escape(_cue(line), quote=False) for line in cue.lines)
+        blocks.append(f"{times}\n{lines}\n")
     return "\n".join(blocks)
 
 
@@ -184,8 +183,8 @@ def _markdown(material: Material) -> str:
     for absence in timeline.absences:
         lines += [f"*No {_plain(absence.what)}: {_plain(absence.reason)}*", ""]
     lines += ["| # | time | action | scene | speech |", "|---|---|---|---|---|"]
-    for segment in timeline.segments:
-        cells = [_scored(segment.action), _scored(segment.description), segment.words]
+    for segment, words in zip(timeline.segments, texts_by_segment(timeline.segments), strict=True):
+        cells = [_scored(segment.action), _scored(segment.description), words]
         lines.append(f"| {segment.id} | {_times(segment)} | " + " | ".join(_plain(cell) for cell in cells) + " |")
     if timeline.observations:
         lines += ["", "| time | observation |", "|---|---|"]
@@ -229,8 +228,8 @@ def _html(material: Material) -> str:
     if whole := material.summaries.get(0):
         parts.append(f"<p>{escape(whole)}</p>")
     parts += [f"<p class=quiet>No {escape(a.what)}: {escape(a.reason)}.</p>" for a in timeline.absences]
-    for segment in timeline.segments:
-        parts.append(_html_segment(material, segment))
+    for segment, words in zip(timeline.segments, texts_by_segment(timeline.segments), strict=True):
+        parts.append(_html_segment(material, segment, words))
     if material.conversation:
         parts.append("<h1>Questions</h1>")
         for answer in material.conversation:
@@ -240,7 +239,7 @@ def _html(material: Material) -> str:
     return PAGE.format(title=escape(material.name), facts=escape(facts), body="\n".join(parts))
 
 
-def _html_segment(material: Material, segment: Segment) -> str:
+def _html_segment(material: Material, segment: Segment, words: str) -> str:
     escape = html.escape
     data = material.picture(f"keyframe-{segment.id}.jpg")
     image = ""
@@ -255,8 +254,8 @@ def _html_segment(material: Material, segment: Segment) -> str:
     ]
     if segment.description:
         lines.append(f"<p>scene: {escape(segment.description.label)} {100 * segment.description.score:.0f} %</p>")
-    if segment.words:
-        lines.append(f"<p>speech: “{escape(segment.words)}”</p>")
+    if words:
+        lines.append(f"<p>speech: “{escape(words)}”</p>")
     lines += [f"<p>{escape(_observed(item))}</p>" for item in material.timeline.observed(segment.span)]
     lines += [f"<p class=quiet>{escape(note)}</p>" for note in segment.notes.values()]
     for title, texts in (("summary", material.summaries), ("why", material.why)):

@@ -54,6 +54,7 @@ class Library:
         self.files = Files(self.home, self._disk, names)
         self.database = Database(self.home / "library.sqlite", Backups(self.files.backups, names), self._disk)
         try:
+            index.refresh(self.database)
             self.chats = Chats(self.database)
             self._made = Made(self.files, self.database)
             self._videos = Videos(self.database, self.files, self._made)
@@ -253,7 +254,7 @@ class Library:
         return [(hit.segment_id, hit.score) for hit in index.search(self.database, query, limit, sha256)]
 
     def search_all(self, query: str, limit: int = 50) -> list[Hit]:
-        """Moments of the whole library that hold a word of the query, best first."""
+        """Moments of the whole library that hold a word of the query, or whose file's name does, best first."""
         return index.search(self.database, query, limit)
 
     # --- what rests on a timeline, and what the person said of it -----------------------------------------------------

@@ -108,4 +108,15 @@ CREATE TABLE made (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+# The index is filled again by `index.refresh`, which knows of what its texts are made.
+_VERSION_3 = """
+DROP TABLE segment_texts;
+CREATE VIRTUAL TABLE segment_texts USING fts5(
+    name, actions, descriptions, words, observed,
+    sha256 UNINDEXED, segment_id UNINDEXED, start_seconds UNINDEXED, end_seconds UNINDEXED,
+    tokenize = 'porter unicode61 remove_diacritics 2'
+);
+CREATE TABLE index_version (version INTEGER NOT NULL);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)

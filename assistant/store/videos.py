@@ -80,7 +80,10 @@ class Videos:
 
     def rename(self, sha256: str, name: str) -> None:
         """Call the video otherwise; its file keeps its name."""
-        if self._database.write("UPDATE videos SET name = ? WHERE sha256 = ?", (clean(name), sha256)):
+        with self._database.writing() as connection:
+            known = connection.execute("UPDATE videos SET name = ? WHERE sha256 = ?", (clean(name), sha256)).rowcount
+            index.rename(connection, sha256, name)
+        if known:
             self._carded(sha256)
 
     def delete(self, sha256: str) -> None:

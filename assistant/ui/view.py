@@ -7,6 +7,7 @@ from typing import Any
 
 from assistant.core.plaintext import one_line
 from assistant.core.timeline import Absence, ActionScore, Description, Observation, Segment, Timeline, Utterance
+from assistant.core.transcript import Part, cues, parts_by_segment
 from assistant.ui.colours import label_colour
 
 Json = dict[str, Any]
@@ -41,7 +42,8 @@ def desk_view(timeline: Timeline, corrections: Mapping[int, Mapping[str, str]] |
     fixed = corrections or {}
     return {
         "duration": timeline.video.duration_seconds,
-        "segments": [segment_view(segment, fixed.get(segment.id)) for segment in timeline.segments],
+        "segments": _segment_views(timeline.segments, fixed),
+        "captions": _captions(timeline.segments),
         "shots": [shot.span.start_seconds for shot in timeline.shots],
         "voice": [[span.start_seconds, span.end_seconds] for span in timeline.speech_spans],
         "lanes": lanes(timeline.observations),
@@ -77,7 +79,8 @@ def partial_view(segments: Sequence[Segment], duration_seconds: float) -> Json:
     """The same for an analysis that is still running: the segments that are finished."""
     return {
         "duration": duration_seconds,
-        "segments": [segment_view(segment) for segment in segments],
+        "segments": _segment_views(segments, {}),
+        "captions": _captions(segments),
         "shots": [],
         "voice": [],
         "lanes": [],
@@ -86,8 +89,21 @@ def partial_view(segments: Sequence[Segment], duration_seconds: float) -> Json:
     }
 
 
-def segment_view(segment: Segment, corrections: Mapping[str, str] | None = None) -> Json:
-    """One segment: scores with colours, words, flags as sentences, what the person corrected."""
+def _segment_views(segments: Sequence[Segment], fixed: Mapping[int, Mapping[str, str]]) -> list[Json]:
+    spoken = parts_by_segment(segments)
+    return [
+        segment_view(segment, parts, fixed.get(segment.id)) for segment, parts in zip(segments, spoken, strict=True)
+    ]
+
+
+def segment_view(segment: Segment, spoken: Sequence[Part] = (), corrections: Mapping[str, str] | None = None) -> Json:
+    """One segment: scores with colours, words, flags as sentences, what the person corrected.
+
+    ``speech`` are the utterances listed in the segment, whole; ``spoken`` also has, in order of time, what is spoken
+    here of those that are listed in another.
+    """
+    elsewhere = [part for part in spoken if part.utterance not in segment.utterances]
+    lines = [*map(_words, segment.utterances), *map(_part, elsewhere)]
     return {
         "id": segment.id,
         "start": segment.span.start_seconds,
@@ -95,6 +111,7 @@ def segment_view(segment: Segment, corrections: Mapping[str, str] | None = None)
         "actions": [_score(score) for score in segment.actions],
         "scene": [_score(score) for score in segment.descriptions],
         "speech": [_words(utterance) for utterance in segment.utterances],
+        "spoken": sorted(lines, key=lambda item: item["start"]),
         "flags": [flag_sentence(segment, flag) for flag in segment.flags],
         "unsure": "none_of_my_labels" in segment.flags,
         "keyframe": segment.keyframe_seconds,
@@ -128,3 +145,26 @@ def _words(utterance: Utterance) -> Json:
         "text": one_line(utterance.text),
         "language": one_line(utterance.language),
     }
+
+
+def _part(part: Part) -> Json:
+    """Words of an utterance that is listed in another segment."""
+    text = one_line(part.text)
+    return {
+        **_words(part.utterance),
+        "start": part.span.start_seconds,
+        "end": part.span.end_seconds,
+        "text": ("… " if part.begins_before else "") + text + (" …" if part.goes_on else ""),
+    }
+
+
+def _captions(segments: Sequence[Segment]) -> list[Json]:
+    """What is shown below the picture, as subtitles are divided."""
+    return [
+        {
+            "start": cue.span.start_seconds,
+            "end": cue.span.end_seconds,
+            "text": one_line(cue.text),
+        }
+        for cue in cues(segments)
+    ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from assistant.core.timeline import Absence, ActionScore, Answer, Description, Span, Timeline, Utterance
+from assistant.core.timeline import Absence, ActionScore, Answer, Description, Span, Timeline, Utterance, Word
 from assistant.exports.render import FORMATS, Material, render
 
 EVIL = '<img src=x onerror=alert(1)> [x](javascript:alert(1)) "quoted" --> end'
@@ -59,6 +59,38 @@ def test_an_arrow_in_the_words_does_not_break_subtitles(evil):
 
 def test_subtitle_times_have_hours_and_milliseconds(timeline):
     assert "00:00:00,500 --> 00:00:02,000" in render(Material("a", timeline), "srt").decode()
+
+
+def spoken_over_a_border(timeline):
+    """The timeline with one long sentence that the second segment lists, and that begins in the first."""
+    first, second, *rest = timeline.segments
+    start, border = first.span.end_seconds - 1.0, first.span.end_seconds
+    words = tuple(Word(Span(start + n / 2, start + n / 2 + 0.4), f"word{n}") for n in range(30))
+    said = Utterance(Span(start, start + 15), " ".join(word.text for word in words), words=words)
+    assert border < start + 15
+    first, second = replace(first, utterances=()), replace(second, utterances=(said,))
+    return replace(timeline, segments=(first, second, *(replace(one, utterances=()) for one in rest)))
+
+
+def test_words_stand_in_the_row_of_the_segment_in_which_they_are_spoken(timeline):
+    made = spoken_over_a_border(timeline)
+    rows = list(csv.DictReader(io.StringIO(render(Material("a", made), "csv").decode("utf-8-sig"))))
+    assert rows[0]["words"] == "word0 word1"
+    assert rows[1]["words"].startswith("word2")
+
+
+@pytest.mark.parametrize("kind", ["srt", "vtt"])
+def test_a_long_sentence_is_several_subtitles_of_two_lines_at_most(timeline, kind):
+    text = render(Material("a", spoken_over_a_border(timeline)), kind).decode()
+    blocks = [block.split("\n") for block in text.strip().split("\n\n") if "-->" in block]
+    lines = [block[2:] if kind == "srt" else block[1:] for block in blocks]
+    assert len(blocks) > 2
+    assert all(1 <= len(each) <= 2 and max(map(len, each)) <= 42 for each in lines)
+    assert " ".join(line for each in lines for line in each) == " ".join(f"word{n}" for n in range(30))
+
+
+def test_excel_is_told_that_a_csv_is_utf8(timeline):
+    assert render(Material("a", timeline), "csv").startswith(b"\xef\xbb\xbfid,")
 
 
 def test_an_unknown_format_is_refused(timeline):

@@ -66,6 +66,7 @@ def test_all_that_a_person_has_in_an_old_library_is_there_afterwards(old_home):
         assert engine.explained(SHA256, 2).text.startswith("“coming closer” scored 100 % in segment 2")
         assert library.document(SHA256, "summary", "latest")["schema"] == "summary/1"
         assert library.search_all("blue star")[0].segment_id == 9
+        assert [hit.segment_id for hit in library.search_all("sample")] == [1], "by the name of its file"
         assert library.picture(SHA256, "keyframe-1.jpg") is not None
         assert [job["state"] for job in library.database.read("SELECT state FROM jobs")] == ["done"]
 

@@ -8,16 +8,19 @@ import os
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import timelines
 
 from assistant.core.timeline import (
     ActionScore,
     Answer,
     Citation,
     Description,
+    Observation,
     Provenance,
     Segment,
     Shot,
@@ -25,6 +28,7 @@ from assistant.core.timeline import (
     Timeline,
     Utterance,
     Video,
+    Word,
 )
 from assistant.errors import Cancelled, LibraryUnusable
 from assistant.store import Library, stage_key
@@ -383,14 +387,89 @@ def test_the_whole_library_is_searched_and_a_new_timeline_replaces_the_old_in_th
     assert [(hit.name, hit.segment_id, hit.span) for hit in hits] == [("garden.mp4", 2, Span(2.0, 4.0))]
     assert "garden" in hits[0].excerpt
     library.save_timeline(video.sha256, timeline_of(video, said="silence"))
-    assert library.search_all("garden") == []
+    assert [hit.excerpt for hit in library.search_all("garden")] == ["garden.mp4"], "its name alone"
+
+
+def add_analysed(library, folder, name, rows):
+    """A video in the library whose segments say these rows: action, look, words."""
+    path = file_with(folder / name, name.encode())
+    entry = library.add_video(path, name, video_of(path))
+    library.save_timeline(entry.sha256, replace(timelines.timeline_of(rows), video=entry.video))
+    return entry.sha256
+
+
+def found(library, query):
+    return [(hit.name, hit.segment_id) for hit in library.search_all(query)]
+
+
+TALK = "and then we talk on about a red thing, a circle, red here, circle there, and so on and on " * 40
+
+
+def test_the_longest_transcript_does_not_win(library, tmp_path):
+    add_analysed(library, tmp_path, "talk.mp4", [("", "", TALK), ("", "", TALK)])
+    add_analysed(library, tmp_path, "shapes.mp4", [("moving left", "red circle", ""), ("", "blue bar", "a red bar")])
+    assert found(library, "red circle")[0] == ("shapes.mp4", 1)
+    assert found(library, "a red bar")[0] == ("shapes.mp4", 2)
+    assert {name for name, _ in found(library, "red")[:2]} == {"shapes.mp4"}
+
+
+def test_what_holds_the_phrase_comes_first_then_what_holds_all_words(library, tmp_path):
+    rows = [
+        ("", "", "white sails and a boat, and the white of the eggs"),
+        ("", "", "the boat was red and its sails were white, and much more was said on that long day at the sea"),
+        ("", "", "white sails"),
+        ("", "", "white boat, red sails"),
+    ]
+    add_analysed(library, tmp_path, "sea.mp4", rows)
+    assert [segment for _, segment in found(library, "the red sails")] == [4, 2, 3, 1]
+
+
+def test_a_file_is_found_by_its_name_once_and_its_moments_go_before(library, tmp_path):
+    add_analysed(
+        library, tmp_path, "GardenParty_2024.mp4", [("", "a lawn", ""), ("", "a cake", ""), ("", "a lawn", "")]
+    )
+    add_analysed(library, tmp_path, "sea.mp4", [("", "a beach", "")])
+    for query in ("garden party", "gardenparty", "2024", "party"):
+        assert found(library, query) == [("GardenParty_2024.mp4", 1)], query
+    assert library.search_all("party")[0].excerpt == "GardenParty_2024.mp4"
+    assert found(library, "garden cake")[0] == ("GardenParty_2024.mp4", 2)
+
+
+def test_a_renamed_video_is_found_by_its_new_name_alone(library, tmp_path):
+    sha256 = add_analysed(library, tmp_path, "holiday.mp4", [("", "a beach", "")])
+    library.rename(sha256, "wedding.mp4")
+    assert found(library, "wedding") == [("wedding.mp4", 1)]
+    assert found(library, "holiday") == []
+
+
+def test_in_one_video_its_own_name_finds_nothing(library, tmp_path):
+    sha256 = add_analysed(library, tmp_path, "holiday.mp4", [("", "a beach", ""), ("", "a holiday home", "")])
+    assert [segment for segment, _ in library.search(sha256, "holiday")] == [2]
+
+
+def test_a_word_is_found_in_the_segment_in_which_it_is_spoken(library, tmp_path):
+    sha256 = add_analysed(library, tmp_path, "talk.mp4", [("", "", ""), ("", "", "")])
+    timeline = library.timeline(sha256)
+    words = (Word(Span(3.0, 3.4), "early"), Word(Span(4.6, 5.0), "later"), Word(Span(5.5, 6.0), "last"))
+    said = Utterance(Span(3.0, 6.0), "early later last", words=words)
+    first, second = timeline.segments
+    library.save_timeline(sha256, replace(timeline, segments=(first, replace(second, utterances=(said,)))))
+    assert found(library, "early") == [("talk.mp4", 1)]
+    assert found(library, "later") == [("talk.mp4", 2)]
+
+
+def test_what_other_witnesses_read_is_found(library, tmp_path):
+    sha256 = add_analysed(library, tmp_path, "shop.mp4", [("", "a street", ""), ("", "a street", "")])
+    sign = Observation("text", Span(5.0, 6.0), text="Bakery, open till noon")
+    library.save_timeline(sha256, replace(library.timeline(sha256), observations=(sign,)))
+    assert found(library, "bakery") == [("shop.mp4", 2)]
 
 
 def test_fifty_thousand_segments_are_searched_in_a_blink(library, video):
     library.save_timeline(video.sha256, timeline_of(video))
     with library.database.writing() as connection:
         connection.executemany(
-            "INSERT INTO segment_texts VALUES (?, ?, ?, ?, ?, 0, 1)",
+            "INSERT INTO segment_texts VALUES ('a film', ?, ?, ?, '', ?, ?, 0, 1)",
             [(f"action {n % 50}", f"looks {n % 97}", f"word {n}", video.sha256, n) for n in range(50_000)],
         )
     started = time.perf_counter()

@@ -145,10 +145,28 @@ def _check_dimensions(dims: dict[str, int], tensors: dict[str, torch.Tensor]) ->
             raise ValueError(f"{name} has fewer values than it says")
 
 
+def _set_alignment_heads(model: Whisper, weights: Path) -> None:
+    """Tell the model which heads follow the time, so that words get theirs; without a word, the later half of all.
+
+    A folder's ``config.json`` names them, as pairs of layer and head; a published file keeps the name of its size, by
+    which the package knows them.
+    """
+    import torch
+    import whisper
+
+    given = _config(weights.parent).get("alignment_heads")
+    if given:
+        heads = torch.zeros(model.dims.n_text_layer, model.dims.n_text_head, dtype=torch.bool)
+        for layer, head in given:
+            heads[layer, head] = True
+        model.register_buffer("alignment_heads", heads.to_sparse(), persistent=False)
+    elif (packed := whisper._ALIGNMENT_HEADS.get(weights.stem)) is not None:
+        model.set_alignment_heads(packed)
+
+
 def load(weights: Path, device: str, precision: str) -> Whisper:
     """The model in evaluation, its encoder's large layers in the wanted precision."""
     import torch
-    import whisper
     from whisper.model import ModelDimensions, Whisper
 
     try:
@@ -156,15 +174,12 @@ def load(weights: Path, device: str, precision: str) -> Whisper:
         _check_dimensions(dims, tensors)
         model = Whisper(ModelDimensions(**dims))
         model.load_state_dict(tensors)
+        _set_alignment_heads(model, weights)
     except (ModelUnavailable, MemoryError):
         raise
     except Exception as error:  # torch raises many kinds for a damaged archive, pickle and zip errors among them
         raise damaged(weights.parent, f"{weights.name} is not a whole Whisper checkpoint") from error
     tokenizer(model.is_multilingual, model.num_languages)  # read once here, not in the middle of the first decoding
-    # A file keeps the name of its size, by which the package knows the heads that follow the time.
-    heads = whisper._ALIGNMENT_HEADS.get(weights.stem)
-    if heads is not None:
-        model.set_alignment_heads(heads)
     model.requires_grad_(False).eval().to(device)
     dtype = getattr(torch, precision)
     if dtype != torch.float32:

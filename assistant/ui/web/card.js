@@ -64,7 +64,7 @@ class Card {
   }
 
   words(segment) {
-    const lines = segment.speech.map((item) => h("p", { class: "words" }, h("a", { class: "chip", href: `#t=${item.start}&s=${segment.id}` }, clock(item.start)), " ", item.text));
+    const lines = segment.spoken.map((item) => h("p", { class: "words" }, h("a", { class: "chip", href: `#t=${item.start}&s=${segment.id}` }, clock(item.start)), " ", item.text));
     const hidden = this.desk.view.suppressed.filter((item) => item.start >= segment.start && item.start < segment.end);
     if (!lines.length) lines.push(h("p", { class: "hint" }, "no words here"));
     if (hidden.length) lines.push(h("details", {}, h("summary", {}, `${hidden.length} not believed`), ...hidden.map((item) => h("p", { class: "hint" }, `“${item.text}”: ${item.reason}`))));

@@ -8,7 +8,7 @@ const KEYS = [["space", "play or pause"], ["← →", "5 seconds back or on"], [
 class Desk {
   constructor(root, component) {
     this.component = component;
-    this.view = { segments: [], shots: [], voice: [], lanes: [], absences: [], suppressed: [] };
+    this.view = { segments: [], shots: [], voice: [], lanes: [], absences: [], suppressed: [], captions: [] };
     const data = component.data;
     this.stage = new Stage(this, data);
     this.lanes = new Lanes(this);
@@ -39,7 +39,7 @@ class Desk {
     this.token = data.token;
     if (this.sha !== data.sha) {
       this.sha = data.sha;
-      this.view = { segments: [], shots: [], voice: [], lanes: [], absences: [], suppressed: [] };
+      this.view = { segments: [], shots: [], voice: [], lanes: [], absences: [], suppressed: [], captions: [] };
       this.selected = null;
       this.duration = data.duration;
       this.hasPicture = data.has_picture;
@@ -115,13 +115,8 @@ class Desk {
   }
 
   wordsAt(seconds) {
-    const here = this.segmentAt(seconds);
-    if (!here) return "";
-    for (const segment of [here, this.segment(here.id - 1), this.segment(here.id + 1)]) {
-      const words = segment && segment.speech.find((item) => seconds >= item.start && seconds < item.end);
-      if (words) return words.text;
-    }
-    return "";
+    const words = this.view.captions.find((item) => seconds >= item.start && seconds < item.end);
+    return words ? words.text : "";
   }
 
   go(seconds, segment = null) {
