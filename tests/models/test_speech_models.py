@@ -167,6 +167,28 @@ def test_voice_in_real_recordings_is_where_the_truth_says(detector, media, name)
     assert all(any(other.overlap_seconds(span) > 0 for span in wanted) for other in found)
 
 
+@speaks
+@pytest.mark.parametrize("gain", [0.3, 0.1, 0.03, 0.01, 0.003])
+def test_quiet_speech_is_heard_as_well_as_loud_speech(detector, gain):
+    samples, _ = narrated(["the red circle moves left", "we count one two three"], Voice("en-us", 150, 50), 1.5)
+    rounded = np.rint(samples * gain * 32767) / 32767  # as a file with 16 bits keeps it
+    loud, quiet = detector.detect(samples), detector.detect(rounded.astype(np.float32))
+    shared = sum(one.overlap_seconds(other) for one in loud for other in quiet)
+    assert shared >= 0.95 * sum(span.seconds for span in loud)
+    assert sum(span.seconds for span in quiet) <= 1.1 * sum(span.seconds for span in loud)
+
+
+@pytest.mark.parametrize("level", [0.03, 0.003, 0.0003, 0.00003])
+def test_faint_noise_raised_to_an_ordinary_level_is_still_no_voice(detector, level):
+    assert detector.detect(noise(20, level)) == []
+
+
+def test_the_level_of_ordinary_sound_is_not_touched(detector):
+    loud = noise(20, 0.2)
+    assert detector._raised(loud) is loud
+    detector.reset()
+
+
 # Chunks
 
 

@@ -16,7 +16,7 @@ FEATURES_PER_SECOND = 50
 # So much voice at least is asked for its language at once; on less, a name or a sigh decides.
 _PIECE_SECONDS = 2.5
 # A piece speaks another language where that is this probable, and the language of the rest this improbable.
-_OTHER_FROM, _USUAL_BELOW = 0.8, 0.05
+_OTHER_FROM, _USUAL_BELOW = 0.5, 0.05
 
 
 def language_probabilities(model: Whisper, tokenizer: Any, features: torch.Tensor) -> dict[str, float]:
