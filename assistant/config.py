@@ -60,7 +60,7 @@ class DescriptionSettings:
 @dataclass(frozen=True, slots=True)
 class SpeechSettings:
     language: str | None = None  # None: detected
-    word_times: bool = False
+    word_times: bool = True
     audio_track: int = 0  # counts from 1; 0: the main one with voice in it
 
 

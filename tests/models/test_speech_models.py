@@ -5,7 +5,9 @@ import json
 import random
 import shutil
 import warnings
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -15,7 +17,15 @@ from conftest import ROOT
 from assistant.core.timeline import Span
 from assistant.errors import Cancelled, InputUnusable, ModelUnavailable
 from assistant.models.speech.chunks import SAMPLE_RATE_HZ, Chunk, pack_chunks
-from assistant.models.speech.gates import Draft, GateLimits, reason_to_suppress, repeated_words
+from assistant.models.speech.gates import (
+    Draft,
+    GateLimits,
+    reason_to_suppress,
+    reasons_by_sentence,
+    repeated_words,
+)
+from assistant.models.speech.passages import Passage, read
+from assistant.models.speech.sentences import Sentence, judge
 from assistant.models.speech.silero import SileroVoiceDetector, VoiceRules, voiced_spans
 from assistant.models.speech.whisper import DecodingOptions, WhisperTranscriber
 from assistant.synthetic.narration import Voice, sample_voice, say
@@ -157,6 +167,28 @@ def test_voice_in_real_recordings_is_where_the_truth_says(detector, media, name)
     assert all(any(other.overlap_seconds(span) > 0 for span in wanted) for other in found)
 
 
+@speaks
+@pytest.mark.parametrize("gain", [0.3, 0.1, 0.03, 0.01, 0.003])
+def test_quiet_speech_is_heard_as_well_as_loud_speech(detector, gain):
+    samples, _ = narrated(["the red circle moves left", "we count one two three"], Voice("en-us", 150, 50), 1.5)
+    rounded = np.rint(samples * gain * 32767) / 32767  # as a file with 16 bits keeps it
+    loud, quiet = detector.detect(samples), detector.detect(rounded.astype(np.float32))
+    shared = sum(one.overlap_seconds(other) for one in loud for other in quiet)
+    assert shared >= 0.95 * sum(span.seconds for span in loud)
+    assert sum(span.seconds for span in quiet) <= 1.1 * sum(span.seconds for span in loud)
+
+
+@pytest.mark.parametrize("level", [0.03, 0.003, 0.0003, 0.00003])
+def test_faint_noise_raised_to_an_ordinary_level_is_still_no_voice(detector, level):
+    assert detector.detect(noise(20, level)) == []
+
+
+def test_the_level_of_ordinary_sound_is_not_touched(detector):
+    loud = noise(20, 0.2)
+    assert detector._raised(loud) is loud
+    detector.reset()
+
+
 # Chunks
 
 
@@ -203,6 +235,32 @@ def test_spans_past_the_end_of_the_sound_are_cut_or_dropped():
 def test_words_are_believed_or_the_reason_is_given(draft, reason):
     given = reason_to_suppress(draft, GateLimits())
     assert given == "" if not reason else reason in given
+
+
+def drafts(*texts):
+    return [Draft(text, 5.0, 0.1, -0.2) for text in texts]
+
+
+def test_a_loop_over_several_sentences_is_found_and_its_neighbours_stay():
+    reasons = reasons_by_sentence(drafts("Well, well!", *5 * ["Thank you."], "And yours?"), GateLimits())
+    assert reasons[0] == reasons[-1] == ""
+    assert all("'thank you' again and again" in reason for reason in reasons[1:-1])
+    reasons = reasons_by_sentence(drafts(*4 * ["We went on.", "They did not."], "So it ended."), GateLimits())
+    assert [bool(reason) for reason in reasons] == 8 * [True] + [False]
+
+
+def test_a_sentence_that_is_sure_is_believed_in_a_chunk_that_is_not():
+    passage = Passage(Span(0, 9), (1, 2))
+    sentences = [
+        Sentence(passage, Span(0, 3), " This was heard well.", average_logprob=-0.3),
+        Sentence(passage, Span(3, 9), " Mumble of the rhubarb.", average_logprob=-2.5),
+    ]
+    whole = Draft("This was heard well. Mumble of the rhubarb.", 9.0, 0.1, -1.3)
+    reasons = judge(sentences, whole, GateLimits())
+    assert reasons[0] == ""
+    assert "too uncertain" in reasons[1]
+    assert all(judge(sentences, replace(whole, no_speech_probability=0.9), GateLimits()))
+    assert judge(sentences, replace(whole, average_logprob=-0.5), GateLimits()) == ["", ""]
 
 
 def test_counting_the_same_number_four_times_is_not_a_loop():
@@ -307,11 +365,95 @@ def test_half_precision_of_the_encoder_gives_nearly_the_same_features(english, t
     assert np.abs(full - rounded).mean() < 0.02 * np.abs(full).mean() + 0.01
 
 
-def test_timestamps_divide_a_chunk_into_utterances(english):
-    times = english._tokenizer("en").timestamp_begin
-    pieces = list(english._pieces(Chunk(Span(10, 20), 9.0), [times, 5, 6, times + 100, times + 150, 7, times + 900]))
-    assert pieces == [(Span(10, 12), [5, 6]), (Span(13, 20), [7])]
-    assert list(english._pieces(Chunk(Span(10, 20), 9.0), [5])) == [(Span(10, 20), [5])]
+TIMES, END = 50_363, 50_256
+
+
+def reading(*tokens):
+    """A chunk from 10 s to 20 s, of text tokens and of times as texts of seconds."""
+    numbers = [TIMES + round(float(token) * 50) if isinstance(token, str) else token for token in tokens]
+    return read(numbers, TIMES, END, Span(10, 20))
+
+
+def test_timestamps_divide_a_chunk_into_passages():
+    found = reading("0", 5, 6, "2", "3", 7, "18")
+    assert found.passages == (Passage(Span(10, 12), (5, 6)), Passage(Span(13, 20), (7,)))
+    assert reading(5).passages == (Passage(Span(10, 20), (5,)),)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "goes_on_at"),
+    [
+        (("0", 5, "4", "4"), 14.0),  # cut here, and nothing behind it yet
+        (("0", 5, "4", "4", 6, 7), 14.0),  # cut here; what was written behind it has no end
+        (("0", 5, "4", "4.5", 6, "9"), None),
+        (("0", 5, "9"), None),
+        (("0", 5, 6), None),
+        (("0", 5, "0.4", "0.4", 6), None),  # no progress: it would never end
+        (("0", 5, "9.8", "9.8"), None),  # nothing can be said behind it
+    ],
+)
+def test_a_doubled_timestamp_says_from_where_the_sound_must_be_decoded_again(tokens, goes_on_at):
+    assert reading(*tokens).goes_on_at == goes_on_at
+
+
+def test_what_is_written_behind_a_doubled_timestamp_is_left_to_the_next_decoding():
+    assert reading("0", 5, "4", "4", 6, 7).passages == (Passage(Span(10, 14), (5,)),)
+    assert reading("0", 5, "0.4", "0.4", 6).passages == (
+        Passage(Span(10, 10.4), (5,)),
+        Passage(Span(10.4, 20), (6,)),
+    )
+
+
+class Scripted(WhisperTranscriber):
+    """Writes the tokens it is given for the chunk that begins at a time; its encoder and decoder are not asked."""
+
+    def _decode(self, features, chunks, language):
+        begin = self._tokenizer(language).timestamp_begin
+        results = []
+        for chunk in chunks:
+            tokens = []
+            for part in self.script[round(chunk.span.start_seconds)]:
+                if isinstance(part, float):
+                    tokens.append(begin + round(part * 50))
+                else:
+                    tokens += self._tokenizer(language).encode(part)
+            text = self._tokenizer(language).decode([token for token in tokens if token < begin])
+            results.append(SimpleNamespace(tokens=tokens, text=text, no_speech_prob=0.01, avg_logprob=-0.2))
+        return results
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory):
+    path = small_checkpoint(tmp_path_factory.mktemp("whisper") / "random.pt")
+    return Scripted(path)
+
+
+def test_words_behind_a_cut_are_decoded_from_there(scripted):
+    scripted.script = {
+        0: [0.0, " We went to the sea.", 8.0, 8.0, " And the"],
+        8: [0.0, " And the rain began.", 6.0],
+    }
+    result = scripted.transcribe(noise(20), [Span(0, 20)])
+    assert [(u.span, u.text) for u in result.utterances] == [
+        (Span(0, 8), "We went to the sea."),
+        (Span(8, 14), "And the rain began."),
+    ]
+    assert result.suppressed == ()
+
+
+def test_a_cut_before_silence_asks_for_nothing_more(scripted):
+    scripted.script = {0: [0.0, " We went to the sea.", 8.0, 8.0]}
+    assert len(scripted.transcribe(noise(20), [Span(0, 8), Span(9.9, 10)]).utterances) == 1
+
+
+def test_a_loop_takes_its_own_sentences_alone(scripted):
+    scripted.script = {
+        0: [0.0, " What is your number?", 4.0, 4.0, " 1 1 1 1 1 1 1 1 1 1 1 1 1 1", 12.0, 12.0, " And yours?", 15.0]
+    }
+    result = scripted.transcribe(noise(20), [Span(0, 20)])
+    assert [u.text for u in result.utterances] == ["What is your number?", "And yours?"]
+    (loop,) = result.suppressed
+    assert (loop.span, loop.reason) == (Span(4, 12), "text repeats itself ('1' again and again)")
 
 
 @pytest.mark.parametrize("harm", ["missing", "empty", "truncated", "not weights"])

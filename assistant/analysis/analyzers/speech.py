@@ -20,7 +20,7 @@ from assistant.media.probe import check
 
 logger = logging.getLogger(__name__)
 
-VERSION = "3"
+VERSION = "4"
 
 
 class SpeechAnalyzer:
@@ -36,7 +36,13 @@ class SpeechAnalyzer:
         settings = self._context.settings.speech
         model = list(self._context.models.identity("speech"))
         track = settings.audio_track
-        return {"model": model, "language": settings.language, "audio_track": track, "version": VERSION}
+        return {
+            "model": model,
+            "language": settings.language,
+            "audio_track": track,
+            "word_times": settings.word_times,
+            "version": VERSION,
+        }
 
     def run(self, stream: Stream, cancelled: CancelCheck) -> Iterator[Finding]:
         if (heard := stream.heard_track()) is not None:

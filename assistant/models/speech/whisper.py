@@ -14,16 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.core.progress import CancelCheck, never
-from assistant.core.timeline import Span, Suppressed, Utterance, Word
+from assistant.core.timeline import Span, Suppressed, Utterance
 from assistant.errors import Cancelled as Stopped
 from assistant.errors import InputUnusable, ModelFailed
 from assistant.models.protocols import Transcription
+from assistant.models.speech.alignment import AlignedWord, align
 from assistant.models.speech.chunks import Chunk, chunk_samples, pack_chunks
 from assistant.models.speech.gates import Draft, GateLimits, compression_ratio, reason_to_suppress
+from assistant.models.speech.languages import FEATURES_PER_SECOND, language_probabilities, pieces_of, stretches
+from assistant.models.speech.passages import Passage, read
+from assistant.models.speech.sentences import judge, sentences_of, told
 from assistant.models.speech.whisper_checkpoint import (
     WINDOW_SECONDS,
     DecodingOptions,
     identity,
+    knows_alignment,
     load,
     read_decoding_options,
     read_limits,
@@ -40,7 +45,8 @@ __all__ = ["DecodingOptions", "WhisperTranscriber", "identity"]
 
 logger = logging.getLogger(__name__)
 
-TIMESTAMP_SECONDS = 0.02
+# With less voice behind a cut there is no word behind it.
+LEAST_VOICE_SECONDS = 0.3
 FEATURES_BYTES = 512 * 1000**2
 
 
@@ -52,7 +58,8 @@ class WhisperTranscriber:
         device: where to compute, as torch names it.
         precision: ``float32``, ``bfloat16`` or ``float16``. Half precision is used for the encoder, where the time
             goes; the small decoder stays in float32, in which Whisper's decoding code wants its features.
-        word_times: also give each word its time, by Whisper's alignment (costs about one more pass).
+        word_times: also give each word its time, by Whisper's alignment (one more pass of the decoder, all words at
+            once), and judge each sentence by its own certainty; where it is known which heads follow the time.
         features_bytes: what the cross attention's keys and values of one batch may take.
 
     Raises:
@@ -65,7 +72,7 @@ class WhisperTranscriber:
         *,
         device: str = "cpu",
         precision: str = "float32",
-        word_times: bool = False,
+        word_times: bool = True,
         decoding: DecodingOptions | None = None,
         limits: GateLimits | None = None,
         features_bytes: int = FEATURES_BYTES,
@@ -74,7 +81,7 @@ class WhisperTranscriber:
         self.name, self.revision = identity(path)
         self.decoding = decoding or read_decoding_options(path)
         self.limits = limits or read_limits(path)
-        self.word_times = word_times
+        self.word_times = word_times and knows_alignment(weights_file(path))
         self._features_bytes = features_bytes
         self._device, self._precision = device, precision
         self._model = load(weights_file(path), device, precision)
@@ -105,8 +112,9 @@ class WhisperTranscriber:
 
         self._check_language(language)
         started = time.monotonic()
+        voiced = sorted(speech, key=lambda span: span.start_seconds)
         chunks = pack_chunks(
-            speech,
+            voiced,
             samples,
             max_seconds=min(WINDOW_SECONDS, self.decoding.max_chunk_seconds),
             join_gap_seconds=self.decoding.join_gap_seconds,
@@ -114,27 +122,78 @@ class WhisperTranscriber:
         )
         if not chunks:
             return Transcription((), (), None)
-        utterances: list[Utterance] = []
-        suppressed: list[Suppressed] = []
+        found: list[Utterance | Suppressed] = []
+        decoded = 0
         try:
             with self._lock, torch.inference_mode(), _stopping(self._model, cancelled):
                 heard: dict[Chunk, torch.Tensor] = {}
-                spoken = language or self._detect_language(chunks, samples, heard)
-                for first in range(0, len(chunks), self._batch_size()):
-                    batch = chunks[first : first + self._batch_size()]
-                    features = self._features(batch, samples, heard)
-                    results = self._decode(features, batch, spoken)
-                    for chunk, feature, result in zip(batch, features, results, strict=True):
-                        self._judge(chunk, feature, result, spoken, utterances, suppressed)
+                usual = language or self._detect_language(chunks, samples, heard, voiced)
+                # With the language where it is settled; what a chunk leaves over joins the end.
+                waiting = [(chunk, language or ("" if self.is_multilingual else usual)) for chunk in chunks]
+                while waiting:
+                    batch, waiting = waiting[: self._batch_size()], waiting[self._batch_size() :]
+                    decoded += len(batch)
+                    features = self._features([chunk for chunk, _ in batch], samples, heard)
+                    waiting = [*waiting, *self._transcribe_batch(batch, features, voiced, usual, found)]
         except RuntimeError as error:
             raise ModelFailed(
                 f"the speech model {self.name} failed: {error}", "choose a smaller model or set the device to cpu"
             ) from error
+        found.sort(key=lambda item: item.span.start_seconds)
+        utterances = tuple(item for item in found if isinstance(item, Utterance))
+        suppressed = tuple(item for item in found if isinstance(item, Suppressed))
         logger.info(
             "transcribed chunks=%d utterances=%d suppressed=%d seconds=%.1f",
-            *(len(chunks), len(utterances), len(suppressed), time.monotonic() - started),
+            *(decoded, len(utterances), len(suppressed), time.monotonic() - started),
         )
-        return Transcription(tuple(utterances), tuple(suppressed), spoken if utterances else None)
+        return Transcription(utterances, suppressed, usual if utterances else None)
+
+    def _transcribe_batch(
+        self,
+        batch: Sequence[tuple[Chunk, str]],
+        features: torch.Tensor,
+        voiced: Sequence[Span],
+        usual: str,
+        found: list[Utterance | Suppressed],
+    ) -> list[tuple[Chunk, str]]:
+        """Put what is said in these chunks into ``found``; what must be decoded on its own comes back."""
+        later: list[tuple[Chunk, str]] = []
+        ready: dict[str, list[int]] = {}
+        for place, (chunk, language) in enumerate(batch):
+            parts = [(chunk.span, language)] if language else self._stretches(chunk, features[place], voiced, usual)
+            if len(parts) == 1:
+                ready.setdefault(parts[0][1], []).append(place)
+            else:
+                later += [(_chunk_of(span, voiced), spoken) for span, spoken in parts]
+        for language, places in ready.items():
+            chunks = [batch[place][0] for place in places]
+            results = self._decode(features[places], chunks, language)
+            for place, chunk, result in zip(places, chunks, results, strict=True):
+                rest = self._write(chunk, features[place], result, language, voiced, found)
+                if rest is not None:
+                    later.append((rest, language))
+        return later
+
+    def _stretches(
+        self, chunk: Chunk, features: torch.Tensor, voiced: Sequence[Span], usual: str
+    ) -> list[tuple[Span, str]]:
+        """The chunk in stretches of one language each."""
+        by_piece = self._by_piece(chunk, features, voiced)
+        return stretches([piece for piece, _ in by_piece], [each for _, each in by_piece], usual)
+
+    def _by_piece(
+        self, chunk: Chunk, features: torch.Tensor, voiced: Sequence[Span]
+    ) -> list[tuple[Span, dict[str, float]]]:
+        """The chunk's pieces with their probabilities of each language, by their part of the features."""
+        found = []
+        for piece in pieces_of(chunk.span, voiced):
+            first, last = (
+                round((seconds - chunk.span.start_seconds) * FEATURES_PER_SECOND)
+                for seconds in (piece.start_seconds, piece.end_seconds)
+            )
+            part = features[first : max(first + 1, last)]
+            found.append((piece, language_probabilities(self._model, self._tokenizer("en"), part)))
+        return found
 
     def _check_language(self, language: str | None) -> None:
         from whisper.tokenizer import LANGUAGES
@@ -183,7 +242,11 @@ class WhisperTranscriber:
         return torch.stack([heard.pop(chunk) for chunk in chunks])
 
     def _detect_language(
-        self, chunks: Sequence[Chunk], samples: NDArray[np.float32], heard: dict[Chunk, torch.Tensor]
+        self,
+        chunks: Sequence[Chunk],
+        samples: NDArray[np.float32],
+        heard: dict[Chunk, torch.Tensor],
+        voiced: Sequence[Span] = (),
     ) -> str:
         """The most probable language of the three longest chunks together; English where the model knows only that.
 
@@ -194,8 +257,12 @@ class WhisperTranscriber:
         longest = sorted(chunks, key=lambda chunk: -chunk.voiced_seconds)[:3]
         features = self._listen([chunk_samples(chunk, samples) for chunk in longest])
         heard.update(zip(longest, features, strict=True))
-        _, probabilities = self._model.detect_language(features)
-        total = {code: sum(float(each[code]) for each in probabilities) for code in probabilities[0]}
+        total: dict[str, float] = {}
+        for chunk, feature in zip(longest, features, strict=True):
+            # By pieces: of a chunk with two languages the whole may be taken for a third.
+            for piece, each in self._by_piece(chunk, feature, voiced):
+                for code, probability in each.items():
+                    total[code] = total.get(code, 0.0) + piece.seconds * probability
         return max(total, key=lambda code: total[code])
 
     def _decode(self, features: torch.Tensor, chunks: Sequence[Chunk], language: str) -> list[DecodingResult]:
@@ -210,7 +277,8 @@ class WhisperTranscriber:
                 torch.manual_seed(0)  # sampling at a temperature, but the same words at every run
                 decoded = self._model.decode(features[waiting], options)
             for index, result in zip(waiting, decoded, strict=True):
-                results[index] = result
+                if results[index] is None or self._is_better(result, results[index]):
+                    results[index] = result
             waiting = [index for index in waiting if self._wants_another_try(results[index])]
             if not waiting:
                 break
@@ -235,91 +303,67 @@ class WhisperTranscriber:
             return False  # silence stays silence at any temperature
         return uncertain or compression_ratio(result.text) > self.limits.compression_ratio
 
-    def _judge(
+    def _is_better(self, result: DecodingResult, before: DecodingResult) -> bool:
+        """Whether a later try is worth more; at a high temperature all may be made up."""
+        loops, looped = (compression_ratio(each.text) > self.limits.compression_ratio for each in (result, before))
+        return loops < looped or (loops == looped and result.avg_logprob > before.avg_logprob)
+
+    def _write(
         self,
         chunk: Chunk,
         features: torch.Tensor,
         result: DecodingResult,
         language: str,
-        utterances: list[Utterance],
-        suppressed: list[Suppressed],
-    ) -> None:
-        """Put the chunk's words where they belong: believed, or suppressed with the reason."""
-        text = result.text.strip()
+        voiced: Sequence[Span],
+        found: list[Utterance | Suppressed],
+    ) -> Chunk | None:
+        """Put the chunk's words into ``found``, believed or suppressed; what of it must be decoded anew comes back."""
+        tokenizer = self._tokenizer(language)
+        reading = read(result.tokens, tokenizer.timestamp_begin, tokenizer.eot, chunk.span)
         no_speech = min(1.0, max(0.0, float(result.no_speech_prob)))
-        draft = Draft(text, chunk.voiced_seconds, no_speech, float(result.avg_logprob))
-        reason = reason_to_suppress(draft, self.limits)
-        if reason:
-            suppressed.append(Suppressed(chunk.span, text, reason))
-            return
-        pieces = list(self._pieces(chunk, result.tokens))
-        words = self._word_times(chunk, features, [t for _, tokens in pieces for t in tokens], language)
-        for span, tokens in pieces:
-            piece = self._tokenizer(language).decode(tokens).strip()
-            mine, words = _first_words(words, len(tokens))
-            if piece:
-                timed = tuple(Word(word.span, word.text) for word, _ in mine if word.text)
-                utterances.append(Utterance(span, piece, language, no_speech, timed))
+        whole = Draft(result.text.strip(), chunk.voiced_seconds, no_speech, float(result.avg_logprob))
+        written = [
+            sentence
+            for passage, words in self._aligned(reading.passages, features, language, chunk, voiced)
+            for sentence in sentences_of(passage, words, tokenizer)
+        ]
+        reasons = judge(written, whole, self.limits) or [reason_to_suppress(whole, self.limits)]
+        if all(reasons) and len(set(reasons)) == 1 and reading.goes_on_at is None:
+            found.append(Suppressed(chunk.span, whole.text, reasons[0]))
+            return None
+        found.extend(told(written, reasons, language, no_speech))
+        if reading.goes_on_at is None:
+            return None
+        rest = _chunk_of(Span(reading.goes_on_at, chunk.span.end_seconds), voiced)
+        return rest if rest.voiced_seconds >= LEAST_VOICE_SECONDS else None
 
-    def _pieces(self, chunk: Chunk, tokens: Sequence[int]) -> Iterator[tuple[Span, list[int]]]:
-        """The chunk's text tokens, divided by its timestamps where it wrote any, with their spans."""
-        start_of_times = self._tokenizer("en").timestamp_begin
-        end_of_text = self._tokenizer("en").eot
-        start, waiting = 0.0, list[int]()
-        for token in tokens:
-            if token < end_of_text:
-                waiting.append(token)
-            elif token >= start_of_times:
-                now = (token - start_of_times) * TIMESTAMP_SECONDS
-                if waiting:
-                    yield _within(chunk.span, start, now), waiting
-                    waiting = []
-                start = now
-        if waiting:
-            yield _within(chunk.span, start, chunk.span.seconds), waiting
-
-    def _word_times(
-        self, chunk: Chunk, features: torch.Tensor, tokens: list[int], language: str
-    ) -> list[tuple[Word, int]]:
-        """Each word with its time, by the alignment of Whisper's cross attention, and its number of tokens."""
-        if not self.word_times:
-            return []
-        from whisper.timing import find_alignment
-
-        frames = max(2, int(chunk.span.seconds * 100))
-        timed = find_alignment(_Heard(self._model), self._tokenizer(language), tokens, features, frames)
-        return [(Word(_within(chunk.span, float(t.start), float(t.end)), t.word.strip()), len(t.tokens)) for t in timed]
+    def _aligned(
+        self,
+        passages: Sequence[Passage],
+        features: torch.Tensor,
+        language: str,
+        chunk: Chunk,
+        voiced: Sequence[Span],
+    ) -> Iterator[tuple[Passage, list[AlignedWord]]]:
+        """The passages, each with its words."""
+        words: list[AlignedWord] = []
+        if self.word_times:
+            tokens = [token for passage in passages for token in passage.tokens]
+            words = align(self._model, self._tokenizer(language), features, tokens, chunk.span, voiced)
+        for passage in passages:
+            taken = count = 0
+            while taken < len(words) and count < len(passage.tokens):
+                count += words[taken].token_count
+                taken += 1
+            yield passage, words[:taken]
+            words = words[taken:]
 
     def _tokenizer(self, language: str) -> Any:
         return tokenizer(self.is_multilingual, self._model.num_languages, language)
 
 
-class _Heard:
-    """The model as Whisper's alignment sees it, taking features where it expects a spectrum: nothing is heard twice."""
-
-    def __init__(self, model: Whisper) -> None:
-        self.dims, self.decoder, self.device = model.dims, model.decoder, model.device
-        self.alignment_heads = model.alignment_heads
-
-    def __call__(self, features: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        return self.decoder(tokens, features)
-
-
-def _first_words(
-    words: list[tuple[Word, int]], token_count: int
-) -> tuple[list[tuple[Word, int]], list[tuple[Word, int]]]:
-    """The words that these tokens hold, and the rest."""
-    taken = seen = 0
-    while taken < len(words) and seen < token_count:
-        seen += words[taken][1]
-        taken += 1
-    return words[:taken], words[taken:]
-
-
-def _within(span: Span, start: float, end: float) -> Span:
-    """The part of a chunk from ``start`` to ``end`` seconds after its beginning."""
-    start = min(max(0.0, start), span.seconds)
-    return Span(span.start_seconds + start, span.start_seconds + min(max(start, end), span.seconds))
+def _chunk_of(span: Span, voiced: Sequence[Span]) -> Chunk:
+    return Chunk(span, sum(one.overlap_seconds(span) for one in voiced))
 
 
 @contextmanager
