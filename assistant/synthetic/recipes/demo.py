@@ -26,6 +26,8 @@ TRAINERS: dict[str, tuple[str, str]] = {
     "descriptions": ("assistant.synthetic.recipes.descriptions:train_descriptions", "descriptions"),
     "speech": ("assistant.synthetic.recipes.speech:train_speech", "speech/model.pt"),
     "language": ("assistant.synthetic.recipes.language:train_language", "language"),
+    # After the two whose vectors it judges.
+    "domain": ("assistant.synthetic.recipes.domain:train_domain", "domain.safetensors"),
 }
 
 
