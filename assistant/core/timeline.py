@@ -303,6 +303,7 @@ class Claim:
     segment_ids: tuple[int, ...] = ()
     evidence: EvidenceKind = "timeline"
     reason: str = ""
+    answers_question: bool | None = None  # None where no question was asked or the check was not made
 
 
 @dataclass(frozen=True, slots=True)
