@@ -12,7 +12,7 @@ from assistant.config import Settings
 def add(commands: Commands) -> None:
     sub = command(commands, "train", run, "the demo pack, from scratch, reproducibly")
     sub.add_argument("what", choices=("demo",))
-    sub.add_argument("--only", choices=("actions", "descriptions", "speech", "language"))
+    sub.add_argument("--only", choices=("actions", "descriptions", "speech"))
     sub.add_argument("--seed", type=whole_number, default=0)
     sub.add_argument("--out", type=Path, help="where the pack is written (default: the demo pack's own folder)")
 

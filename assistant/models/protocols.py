@@ -156,3 +156,11 @@ class ClipClassifier(ActionRecognizer, Protocol):
     def square_logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits float32 ``[B, labels]`` of clips made of such crops, uint8 ``[B, T, size, size, 3]``."""
         ...
+
+
+class TextEmbedder(Protocol):
+    """Turns texts into vectors whose dot product says how alike they are in meaning."""
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, float32 ``[texts, dimensions]``."""
+        ...

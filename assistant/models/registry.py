@@ -16,7 +16,14 @@ from assistant.core.files import human_bytes
 from assistant.errors import ModelUnavailable
 from assistant.models.packs import catalog, checkpoints
 from assistant.models.packs.catalog import KINDS, PACKS, Kind, Pack, Part
-from assistant.models.protocols import ActionRecognizer, ChatModel, ImageTextEncoder, Transcriber, VoiceDetector
+from assistant.models.protocols import (
+    ActionRecognizer,
+    ChatModel,
+    ImageTextEncoder,
+    TextEmbedder,
+    Transcriber,
+    VoiceDetector,
+)
 from assistant.models.runtime import device as devices
 from assistant.models.runtime.budget import Budget
 from assistant.models.runtime.framing import Framing
@@ -126,6 +133,10 @@ class Models:
         if self._settings.chat.language_model:
             return True
         return self.pack.answerer != "extractive" and self.pack.location("language") is not None
+
+    def text_embedder(self) -> TextEmbedder | None:
+        """The model that compares texts by meaning, None where its weights are not on this machine."""
+        return None
 
     def label_set(self) -> labels.LabelSet:
         """The label lists of the settings, else of the pack, as their files are now."""

@@ -73,7 +73,6 @@ class Pack:
     Args:
         folder: laid out as docs/packs.md says: a folder for each kind.
         answerer: who answers where the person did not choose.
-        second_opinion: whether the extractive answerer looks too where the language model finds nothing.
         none_below: overrides the recogniser's own "none of my labels" gate.
         note: what the pack is for and what it is not for; shown wherever its results are.
         remedy: what to do when a part is missing.
@@ -87,7 +86,6 @@ class Pack:
     note: str
     remedy: str
     answerer: AnswererName = "llm"
-    second_opinion: bool = False
     none_below: float | None = None
     notice: str = ""
 
@@ -114,12 +112,11 @@ def demo_pack(home: Path, machine: Machine) -> Pack:
     return Pack(
         name="demo",
         folder=DEMO_FOLDER,
-        parts=tuple(Part(kind, licence="MIT", required=kind != "language") for kind in KINDS),
+        parts=(*(Part(kind, licence="MIT") for kind in KINDS if kind != "language"), Part("language", required=False)),
         label_lists=("world",),
         note="small models trained on generated videos of coloured shapes: they show how everything works,"
         " and their answers about real videos mean nothing",
         remedy="fetch the project's files again, or run python -m assistant train demo",
-        second_opinion=True,
     )
 
 
