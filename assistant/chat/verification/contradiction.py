@@ -88,7 +88,7 @@ def _rival_of_another_clause(statement: Statement, word: str, others: frozenset[
 
 def polarity(statement: Statement, lines: Sequence[Line], found: Cover, near: Sequence[Line]) -> Finding | None:
     """What is denied on one side and said on the other; a remainder ("28 of 40 are not ...") turns it round rightly."""
-    if any(worked_out(statement, number, lines) for number in statement.numbers):
+    if any(worked_out(statement, number, lines) for number in statement.numbers) or statement.has("denying"):
         return None
     if statement.has("negation") and not statement.negated:
         return None
@@ -228,6 +228,23 @@ def other_thing(statement: Statement, found: Cover, lines: Sequence[Line]) -> Fi
                 at = next((i for i, word in enumerate(words) if expresses([word], kept.stems[-1], loosely=False)), -1)
                 if at >= 0 and 0 <= at + step < len(words) and not expresses(statement.stems, words[at + step]):
                     return Finding("contradicted", f"what is seen there is “{line.text}”", "descriptions")
+    return None
+
+
+def replaced(statement: Statement, found: Cover) -> Finding | None:
+    """ "A silk merchant" where the line that bears out the rest has "a wool merchant": another word in its place."""
+    for unit in (*found.elsewhere, *found.foreign):
+        for step in (1, -1):
+            beside = statement.stems[unit.place + step : unit.place + step + 1] if unit.place + step >= 0 else ()
+            if not beside or small(statement.tokens[unit.place + step], beside[0]):
+                continue
+            for line in found.lines:
+                at = next((i for i, word in enumerate(line.stems) if word == beside[0]), None)
+                other = at - step if at is not None else -1
+                if not 0 <= other < len(line.stems) or small(line.tokens[other], line.stems[other]):
+                    continue
+                if not expresses(statement.stems, line.stems[other]):
+                    return Finding("contradicted", f"it is “{line.tokens[other]}” there", KIND[line.kind])
     return None
 
 

@@ -64,13 +64,8 @@ def _of_other_things(
     if all(at in line.retracted for line, at, _ in places):
         return Finding("contradicted", f"{number.written} is taken back at once", "speech")
     units = {other.unit for _, _, other in places}
-    if number.unit and number.unit not in units and number.unit not in ("time", "piec"):
-        stems = {word for line in lines if line.kind == "speech" for word in line.stems}
-        stems |= {"year"} if stems & {"age", "old"} else set()
-        if units - {""} or not {number.unit, stem(statement.tokens[number.end - 1])} & stems:
-            return Finding(
-                "contradicted", f"{number.written} is not in {statement.tokens[number.end - 1]} there", "speech"
-            )
+    if number.unit and number.unit not in ("time", "piec", "people", "person") and units - {"", number.unit} == units:
+        return Finding("contradicted", f"{number.written} is not in {statement.tokens[number.end - 1]} there", "speech")
     if (wrong := _of_another_clause(statement, number, held)) is not None:
         return wrong
     if held and found.lines and not set(map(id, held)) & set(map(id, found.lines)):

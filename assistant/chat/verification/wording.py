@@ -15,6 +15,7 @@ from assistant.chat.verification.contradiction import (
     overstated,
     patched,
     polarity,
+    replaced,
     rivalled,
     somebody_elses,
     wrongly_named,
@@ -113,13 +114,17 @@ def _measured(
         return Finding("unsupported", "nothing there bears out more of it than the question says", kind)
     if (other := somebody_elses(statement, found, lines, evidence)) is not None:
         return other
+    if (other := replaced(statement, found)) is not None:
+        return other
+    if not missing and numbers is None and 0 < len(found.direct) <= len(found.soft):
+        return Finding("not_checkable", "no more than half of it is borne out there itself", kind, True)
     if not missing and direct >= min(limits.direct_share, 1 / 3):
         return Finding("supported", "its words are borne out there", kind, True)
-    if len(missing) <= limits.foreign_share * found.total and direct >= limits.direct_share:
+    if len(missing) == 1 and len(found.direct) + (numbers is not None) >= limits.many_direct:
         return Finding("supported", "nearly all of its words are borne out there", kind, True)
     if not missing:
         return Finding("unsupported", "too little of it is said or seen in the segments that it cites", kind, True)
-    if len(missing) == 1 and found.total >= 5 and direct >= 0.75 and missing[0] in found.elsewhere and kind == "speech":
+    if len(missing) == 1 and len(found.direct) + (numbers is not None) >= limits.most_direct:
         return Finding("not_checkable", f"nothing there tells of {told}", kind, True)
     if not found.elsewhere and len(missing) == 1 and _is_verb(statement, missing[0]) and direct >= limits.verb_share:
         return Finding("not_checkable", f"the words do not tell whether it is {told}", kind, True)
