@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -92,11 +93,16 @@ def lines_of(timeline: Timeline, language: str) -> Iterable[Line]:
 
 def _touched(timeline: Timeline, span: Span) -> list[Segment]:
     """The segments that a span touches by more than a hair, or the one that it lies in."""
-    found = [s for s in timeline.segments if s.span.overlap_seconds(span) > 0.02]
-    if found:
-        return found
-    at = timeline.segment_at(span.start_seconds)
-    return [at] if at is not None else list(timeline.segments[-1:])
+    # Segments cover the video in order: the first one touched is found by halving, a long video has thousands.
+    segments = timeline.segments
+    first = max(0, bisect_right(segments, span.start_seconds, key=lambda s: s.span.start_seconds) - 1)
+    found = []
+    for segment in segments[first:]:
+        if segment.span.start_seconds > span.end_seconds:
+            break
+        if segment.span.overlap_seconds(span) > 0.02:
+            found.append(segment)
+    return found or list(segments[first : first + 1])
 
 
 def spoken_sentences(utterance: Utterance) -> list[tuple[Span, str]]:

@@ -64,7 +64,7 @@ def load(kind: str, folder: str) -> None:
     elif kind == "speech":
         registry.backend(kind)(Path(folder))
     else:
-        model = registry.backend(kind)(Path(folder), device="cpu")
+        model = registry.backend(kind, Path(folder))(Path(folder), device="cpu")
         if kind == "descriptions":
             model.embed_texts(["a red circle"])
 
