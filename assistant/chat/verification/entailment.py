@@ -47,7 +47,6 @@ class Thresholds:
     model_supports: float = 0.80
     model_objects: float = 0.80
     model_answers: float = 0.5
-    direct_share: float = 0.5  # of the units, in the cited segments themselves
     many_direct: int = 4  # units in the cited segments: with so many, one that is missing does not matter,
     most_direct: int = 3  # with so many it leaves the sentence open
     verb_share: float = 0.7  # of the units, where only a verb is missing

@@ -104,7 +104,6 @@ def _measured(
         return Finding("not_checkable", "it is in another language than the words that are said there", kind, True)
     if names:
         return Finding("unsupported", f"{names[0].word} is not named there", kind)
-    direct = (len(found.direct) + (numbers is not None)) / (found.total + (numbers is not None))
     if (
         found.asked
         and numbers is None
@@ -112,19 +111,29 @@ def _measured(
         and all(_in_question(unit, asked) for unit in found.direct)
     ):
         return Finding("unsupported", "nothing there bears out more of it than the question says", kind)
-    if (other := somebody_elses(statement, found, lines, evidence)) is not None:
+    if (other := somebody_elses(statement, found, lines, evidence) or replaced(statement, found)) is not None:
         return other
-    if (other := replaced(statement, found)) is not None:
-        return other
-    if not missing and numbers is None and 0 < len(found.direct) <= len(found.soft):
+    return _weighed(statement, found, numbers, kind, limits)
+
+
+def _weighed(
+    statement: Statement, found: Cover, numbers: Finding | None, kind: EvidenceKind, limits: Thresholds
+) -> Finding:
+    """By how much of a sentence is borne out, where nothing speaks against the rest."""
+    missing = [*found.elsewhere, *found.foreign]
+    told = ", ".join(f"“{unit.word}”" for unit in missing[:3])
+    count = len(found.direct) + (numbers is not None)
+    direct = count / (found.total + (numbers is not None))
+    if not missing and numbers is None and 0 < count <= len(found.soft):
         return Finding("not_checkable", "no more than half of it is borne out there itself", kind, True)
-    if not missing and direct >= min(limits.direct_share, 1 / 3):
-        return Finding("supported", "its words are borne out there", kind, True)
-    if len(missing) == 1 and len(found.direct) + (numbers is not None) >= limits.many_direct:
-        return Finding("supported", "nearly all of its words are borne out there", kind, True)
     if not missing:
+        if direct >= 1 / 3:
+            return Finding("supported", "its words are borne out there", kind, True)
         return Finding("unsupported", "too little of it is said or seen in the segments that it cites", kind, True)
-    if len(missing) == 1 and len(found.direct) + (numbers is not None) >= limits.most_direct:
+    # Speech may say a thing in other words; a label says all that its model knows.
+    if len(missing) == 1 and kind == "speech" and count >= limits.many_direct:
+        return Finding("supported", "nearly all of its words are borne out there", kind, True)
+    if len(missing) == 1 and kind == "speech" and count >= limits.most_direct:
         return Finding("not_checkable", f"nothing there tells of {told}", kind, True)
     if not found.elsewhere and len(missing) == 1 and _is_verb(statement, missing[0]) and direct >= limits.verb_share:
         return Finding("not_checkable", f"the words do not tell whether it is {told}", kind, True)
