@@ -5,26 +5,18 @@ The lists are data in ``prompts/words/``: ``light.txt``, ``alike.txt`` and ``opp
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from assistant.chat.words import stem, tokens
 from assistant.core.prompts import changed, read_lines
+
+__all__ = ["Lexicon", "Stems", "akin", "expresses", "holds", "language_of", "lexicon", "stem", "stems", "tokens"]
 
 Stems = tuple[str, ...]
 
-_WORD = re.compile(r"\d+(?:[.,:]\d+)*(?!\w)|[^\W_]+(?:['’][^\W_]+)*|%")
-_CONTRACTED = {"re": "are", "ll": "will", "ve": "have", "m": "am", "d": "would"}
-_IS = frozenset(["what", "who", "it", "that", "there", "where", "when", "how", "he", "she", "here", "let"])
-_IRREGULAR = {
-    form: base
-    for line in read_lines("words/irregular.txt")
-    for base, *forms in [line.split()]
-    for form in [base, *forms]
-}
 # Ends by which words of one family differ ("insure", "insurance"); never those that turn the meaning round.
 _FAMILY = frozenset(
     [
@@ -36,69 +28,6 @@ _FAMILY = frozenset(
         ).split(),
     ]
 )
-
-
-def tokens(text: str) -> list[str]:
-    """The words and numbers of a text in lower case, contractions taken apart (``doesn't`` -> ``does not``)."""
-    found: list[str] = []
-    for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
-        word = word.replace("’", "'")
-        if word in ("can't", "cannot"):
-            found += ["can", "not"]
-        elif word == "won't":
-            found += ["will", "not"]
-        elif word.endswith("n't"):
-            found += [word[:-3], "not"]
-        elif "'" in word:
-            head, tail = word.split("'", 1)
-            found.append(head)
-            if tail == "s" and head in _IS:
-                found.append("is")
-            elif tail in _CONTRACTED:
-                found.append(_CONTRACTED[tail])
-            elif tail != "s":
-                found.append(tail)
-        elif len(word) > 1 and not word.isascii() and _unspaced(word):
-            found += list(word)  # scripts without spaces: one letter, one token
-        else:
-            found.append(word)
-    return found
-
-
-def _unspaced(word: str) -> bool:
-    return any("\u3040" <= c <= "\u9fff" or "\u0e00" <= c <= "\u0e7f" for c in word)
-
-
-@lru_cache(maxsize=16384)
-def stem(word: str) -> str:
-    """What the forms of one word have in common: ``moving``, ``moves`` and ``moved`` give ``mov``."""
-    word = _IRREGULAR.get(word, word)
-    if len(word) > 4 and word.endswith("ies"):
-        word = word[:-3] + "y"
-    elif word.endswith(("ches", "shes", "sses", "xes", "zes")) and len(word) > 5:
-        word = word[:-2]
-    elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
-        word = word[:-1]
-    word = _IRREGULAR.get(word, word)
-    if word.endswith("ing") and len(word) > 4 and re.search("[aeiouy]", word[:-3]):
-        word = _single(word[:-3])
-    elif word.endswith("ied") and len(word) > 4:
-        word = word[:-3] + "y"
-    elif word.endswith("ed") and len(word) > 4 and re.search("[aeiouy]", word[:-2]):
-        word = _single(word[:-2])
-    elif word.endswith("ly") and len(word) > 5:
-        word = word[:-2]
-    word = _IRREGULAR.get(word, word)
-    if word.endswith("e") and len(word) > 3:
-        word = word[:-1]
-    if word.endswith("y") and len(word) > 3 and word[-2] not in "aeiou":
-        word = word[:-1] + "i"
-    return word
-
-
-def _single(word: str) -> str:
-    doubled = len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiouls"
-    return word[:-1] if doubled or (word.endswith("ll") and len(word) > 5) else word
 
 
 def stems(text: str) -> Stems:

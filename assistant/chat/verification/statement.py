@@ -14,7 +14,7 @@ MARK = re.compile(r"\[\s*S(?:egment)?\s*(\d{1,9})\s*\]", re.IGNORECASE)
 QUOTED = re.compile(
     r"[“„«»「『\"]([^“”„«»\"」』]{1,600})[”“»«」』\"]|(?<!\w)['‘]([^'‘’]{2,300}(?:['’]\w[^'‘’]*)*)['’](?!\w)"
 )
-CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?(?![\d:])")
+CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?(?!\d|:\d)")
 _IDIOMS = frozenset((("tak", "plac"), ("tak", "part"), ("mak", "sens"), ("hav", "part")))
 _HOMOGRAPHS = frozenset(("well", "can", "will", "may", "might", "must"))  # nouns behind an article
 _NOT_REALLY = frozenset(("only", "just", "merely"))
