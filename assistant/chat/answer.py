@@ -12,6 +12,7 @@ from assistant.chat.followups import Exchange
 from assistant.chat.overview import suggested
 from assistant.chat.plan import reply
 from assistant.chat.retrieval import Similarity
+from assistant.chat.verification.verifier import ClaimVerifier
 from assistant.chat.verify import check, marks, rescored, resolve, says_not_found, tidy_marks
 from assistant.chat.words import language_of
 from assistant.config import Limits, Settings
@@ -51,6 +52,7 @@ def answer(
     similarity: Similarity | None = None,
     settings: Settings,
     embedder: TextEmbedder | None = None,
+    verifier: ClaimVerifier | None = None,
     cancelled: CancelCheck = never,
 ) -> Iterator[str | Answer]:
     """Pieces of an answer as they come; the last item is the whole, checked `Answer`, which replaces the pieces.
@@ -62,13 +64,14 @@ def answer(
         model: None: the extractive answerer alone.
         similarity: text -> similarity of each segment's picture, float32 ``[segments]``.
         embedder: finds by meaning what no word names; None: by words alone.
+        verifier: judges the sentences; None: by rules and words alone.
 
     Raises:
         QuestionUnusable: empty or too long.
     """
     question = usable_question(question, settings.limits)
     if model is None:
-        yield from _told(_without_model(question, timeline, history, embedder))
+        yield from _told(_without_model(question, timeline, history, embedder, verifier))
         return
     pieces: list[str] = []
     try:
@@ -90,10 +93,10 @@ def answer(
     except ModelUnavailable as error:
         logger.warning("the language model failed: %s", error.what)
         notice = f"The language model did not answer ({error}). This answer was put together without it."
-        yield from _told(_noted(_without_model(question, timeline, history, embedder), (notice,)))
+        yield from _told(_noted(_without_model(question, timeline, history, embedder, verifier), (notice,)))
         return
     stopped = cancelled()
-    made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings, similarity)
+    made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings, similarity, verifier)
     if made is not None:
         notices = ("Stopped before the end.",) if stopped else ()
         yield _noted(made, notices)
@@ -101,7 +104,9 @@ def answer(
         yield Answer(question, "", found=False, model=model.name, notices=("Stopped before the end.",))
     else:
         notice = "Nothing that the language model said could be supported. This answer was put together without it."
-        yield from _told(_noted(_without_model(question, timeline, history, embedder, "".join(pieces)), (notice,)))
+        yield from _told(
+            _noted(_without_model(question, timeline, history, embedder, verifier, "".join(pieces)), (notice,))
+        )
 
 
 def usable_question(question: str, limits: Limits) -> str:
@@ -122,12 +127,17 @@ def usable_question(question: str, limits: Limits) -> str:
 
 
 def _without_model(
-    question: str, timeline: Timeline, history: Sequence[Turn], embedder: TextEmbedder | None, draft: str = ""
+    question: str,
+    timeline: Timeline,
+    history: Sequence[Turn],
+    embedder: TextEmbedder | None,
+    verifier: ClaimVerifier | None,
+    draft: str = "",
 ) -> Answer:
     """What the rules say, checked like any answer; ``draft`` is what a model had said instead."""
     made = reply(question, evidence_of(timeline, embedder), _exchanges(history))
     citations, unresolved = resolve(made.text, timeline)
-    claims = check(made.text, timeline, question=question) if made.found else ()
+    claims = check(made.text, timeline, question=question, verifier=verifier) if made.found else ()
     if made.nearest and claims:
         # The quotations are true; that they come nearest is a guess, and no answer.
         claims = tuple(replace(claim, answers_question=False) for claim in claims)
@@ -166,12 +176,13 @@ def _checked(
     model: str,
     settings: Settings,
     similarity: Similarity | None = None,
+    verifier: ClaimVerifier | None = None,
 ) -> Answer | None:
     """The model's answer with its verdicts; None where nothing of it can stand."""
     text = clean(raw)
     if not text:
         return None
-    claims = check(text, timeline, shown_ids, question=question)
+    claims = check(text, timeline, shown_ids, question=question, verifier=verifier)
     if says_not_found(text):
         refusal = next(claim for claim in claims if says_not_found(claim.text))
         return Answer(question, refusal.text, (), _refusal_claims([refusal]), found=False, model=model)

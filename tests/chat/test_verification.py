@@ -9,10 +9,10 @@ import pytest
 from test_injection import ATTEMPTS
 from timelines import KITCHEN, SHAPES, timeline_of
 
-from assistant.chat.verification.entailment import Probabilities
 from assistant.chat.verification.verifier import LayeredVerifier
 from assistant.chat.verify import check, verify_answer, whole
 from assistant.core.timeline import Answer, Observation
+from assistant.models.protocols import Entailment
 
 SPEECH = [
     ("Holding something", "office", "We meet on Tuesday at nine. Bring two pens, sorry, three pens."),
@@ -25,14 +25,15 @@ class Scripted:
     """An entailment model that always says the same."""
 
     name = "scripted"
+    supported_from = answers_from = 0.5
 
     def __init__(self, supported: float, contradicted: float, answers: float | None = None) -> None:
-        self.given = Probabilities(supported, contradicted, 1 - supported - contradicted, answers)
-        self.seen: list[tuple[list[str], str, str]] = []
+        self.given = Entailment(supported, contradicted, 1 - supported - contradicted, answers)
+        self.seen = []
 
-    def score(self, evidence_lines, question, sentence) -> Probabilities:
-        self.seen.append((list(evidence_lines), question, sentence))
-        return self.given
+    def score(self, statements) -> list[Entailment]:
+        self.seen += statements
+        return [self.given] * len(statements)
 
 
 def verdict(text: str, question: str = "", rows=SPEECH, model=None) -> str:
@@ -92,8 +93,8 @@ def test_a_model_sees_the_evidence_the_question_and_the_sentence_without_marks()
         question="When do they meet?",
         verifier=LayeredVerifier(model),
     )
-    lines, question, sentence = model.seen[0]
-    assert "We meet on Tuesday at nine." in lines
+    lines, question, sentence = model.seen[0].evidence, model.seen[0].question, model.seen[0].sentence
+    assert "speech: We meet on Tuesday at nine." in lines
     assert (question, sentence) == ("When do they meet?", "They meet on Tuesday.")
     assert claims[0].answers_question is False
 

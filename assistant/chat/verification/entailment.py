@@ -1,10 +1,8 @@
-"""Whether lines of evidence bear out a sentence: the seam for a model, and the limits within which it is believed."""
+"""What one rule or model found about a sentence, and the limits within which words and models are believed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from assistant.core.timeline import EvidenceKind, Verdict
 
@@ -20,24 +18,6 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Probabilities:
-    """What an entailment model gives one sentence; the first three add up to 1. ``answers`` is None where not told."""
-
-    supported: float
-    contradicted: float
-    missing: float
-    answers: float | None = None
-
-
-class EntailmentModel(Protocol):
-    """A model that reads lines of evidence, a question and a sentence (premise and hypothesis of an NLI checkpoint)."""
-
-    name: str
-
-    def score(self, evidence_lines: Sequence[str], question: str, sentence: str) -> Probabilities: ...
-
-
-@dataclass(frozen=True)
 class Thresholds:
     """When a model is believed, and how much words must agree where there is none.
 
@@ -46,7 +26,6 @@ class Thresholds:
 
     model_supports: float = 0.80
     model_objects: float = 0.80
-    model_answers: float = 0.5
     many_direct: int = 4  # units in the cited segments: with so many, one that is missing does not matter,
     most_direct: int = 3  # with so many it leaves the sentence open
     verb_share: float = 0.7  # of the units, where only a verb is missing

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from assistant.chat.verification.about import about_video, spoken_seconds
-from assistant.chat.verification.absence import absent, denies
+from assistant.chat.verification.about import about_video
+from assistant.chat.verification.absence import absent
 from assistant.chat.verification.coverage import says
-from assistant.chat.verification.entailment import KIND, EntailmentModel, Finding, Probabilities, Thresholds
+from assistant.chat.verification.entailment import KIND, Finding, Thresholds
 from assistant.chat.verification.evidence import Evidence, Line, evidence_of
 from assistant.chat.verification.labels import (
     label_quoted,
@@ -23,15 +23,27 @@ from assistant.chat.verification.labels import (
 from assistant.chat.verification.language import lexicon, stems
 from assistant.chat.verification.order import order_right, split_order, swapped, times_right
 from assistant.chat.verification.relevance import YES_NO, answers
+from assistant.chat.verification.spans import (
+    FOR,
+    LISTED_BEFORE,
+    LISTING,
+    MARK_RUN,
+    TIMES,
+    everywhere,
+    lasting,
+    listed,
+    repeats,
+)
 from assistant.chat.verification.statement import MARK, QUOTED, Statement
 from assistant.chat.verification.wording import words_agree
 from assistant.core.timeline import EvidenceKind, Timeline, Verdict
+from assistant.models.protocols import Entailment, EntailmentModel
+from assistant.models.protocols import Statement as Judged
 
 _ANSWER_WORD = re.compile(r"^\W*(?:yes|no)\b\s*[,:.;]\s*", re.IGNORECASE)
 _SERIES = re.compile(
     r"\b(?:appear|come|follow)?\s*\b(?:one after (?:the other|another)|in (?:that|this) order)\b", re.IGNORECASE
 )
-_MARK_RUN = re.compile(r"\[S\d{1,9}\](?:(?:\s|,|;|and|to|-|–)*\[S\d{1,9}\])*")
 _PICTURE = re.compile(
     r"\b(?:describer|descriptions?|recogni[sz]er|labels?|pictures?|image|visible|can be seen|to be seen|is seen|"
     r"are seen|is shown|in view|"
@@ -46,15 +58,9 @@ _SPEECH = re.compile(
     r"according to|words|narrat\w+)\b",
     re.IGNORECASE,
 )
-_LISTING = re.compile(
-    r"^\W*(?:in |there are |it has )?\w+(?: (?:scenes?|segments?|moments?|places?|parts?|times?|things?|shots?|"
-    r"events?))?:",
-    re.IGNORECASE,
-)
 _UNKNOWN = re.compile(
     r"\b(?:the )?action(?: of ([^,;.\[]+?))? (?:is )?(?:unknown|not known|unclear|not recogni[sz]ed)\b", re.IGNORECASE
 )
-_LISTED_BEFORE = re.compile(r"(?<=\]):\s*\w+ [^\W\d_]+\W*$")  # "red [S1], blue [S2]: 2 colours"
 _CAUSE = re.compile(
     r"\b(?:because of|because|due to|thanks to|owing to|since(?= (?:the|he|she|it|they|there|this|that|a|no)\b)|"
     r"so that|in order to)\b",
@@ -62,15 +68,6 @@ _CAUSE = re.compile(
 )
 _PIECE = re.compile(r"[,;]|\b(?:and|while|whereas|then)\b", re.IGNORECASE)
 _REPORT = re.compile(r"\b(?:asks?|asked|wonders?|wants to know|question)\b", re.IGNORECASE)
-_TIMES = re.compile(r"\b(?:(\w+) times|(twice|thrice))\b", re.IGNORECASE)
-_FOR = re.compile(r"\bfor (?:about |around |some |roughly )?[\w.]+ (?:seconds?|minutes?)\b", re.IGNORECASE)
-_EVERYWHERE = re.compile(
-    r"\b(?:whole|entire) (?:video|clip|film|time|recording)\b|\bthroughout\b|\ball the time\b|\ball (?:of the "
-    r")?segments\b|\bfrom start to (?:end|finish)\b|"
-    r"\b(?:in )?every (?:segment|shot|scene)\b|\bin both (?:segments|parts|shots)\b|\balways (?:seen|visible|in "
-    r"view)\b",
-    re.IGNORECASE,
-)
 _ORDER: tuple[Verdict, ...] = ("contradicted", "unsupported", "not_checkable", "supported")
 
 
@@ -111,22 +108,22 @@ class LayeredVerifier:
         found = self._judged(statement, asked, evidence)
         probabilities = None
         if self.model is not None and statement.ids:
-            lines = [line.text for line in evidence.cited(statement.ids)]
-            probabilities = self.model.score(lines, question, MARK.sub("", claim).strip())
+            lines = tuple(_written(line) for line in evidence.cited(statement.ids))
+            probabilities = self.model.score([Judged(lines, question, MARK.sub("", claim).strip())])[0]
             found = self._weighed(found, probabilities)
         relevant = answers(claim, question, statement.ids, evidence) if question.strip() else None
-        if relevant and probabilities is not None and probabilities.answers is not None:
-            relevant = probabilities.answers >= self.limits.model_answers
+        if relevant and self.model is not None and probabilities is not None and probabilities.answers is not None:
+            relevant = probabilities.answers >= self.model.answers_from
         return Judgement(found.verdict, found.reason, statement.ids, found.evidence, relevant)
 
-    def _weighed(self, found: Finding, model: Probabilities) -> Finding:
+    def _weighed(self, found: Finding, model: Entailment) -> Finding:
         """A model confirms what words left open and objects to what only words let pass; a rule's word stands."""
         open_still = found.verdict == "not_checkable" or (found.verdict == "unsupported" and found.by_words)
         if open_still and model.supported >= self.limits.model_supports:
             return replace(found, verdict="supported", reason="the entailment model finds it borne out there")
-        doubt = model.contradicted + model.missing
+        doubt = model.contradicted + model.not_there
         if found.verdict == "supported" and found.by_words and doubt >= self.limits.model_objects:
-            verdict: Verdict = "contradicted" if model.contradicted > model.missing else "unsupported"
+            verdict: Verdict = "contradicted" if model.contradicted > model.not_there else "unsupported"
             return replace(found, verdict=verdict, reason="the entailment model does not find it borne out there")
         return found
 
@@ -137,13 +134,13 @@ class LayeredVerifier:
             return found
         if not statement.ids:
             return Finding("unsupported", "no segment is cited for it", "timeline")
-        listed = _listed(statement, evidence)
-        if listed is not None and listed.verdict != "supported":
-            return listed
-        if listed is not None:
-            text = _LISTED_BEFORE.sub("", _LISTING.sub("", statement.text, count=1))
+        counted = listed(statement, evidence)
+        if counted is not None and counted.verdict != "supported":
+            return counted
+        if counted is not None:
+            text = LISTED_BEFORE.sub("", LISTING.sub("", statement.text, count=1))
             statement = replace(statement, text=text)
-        findings = [rule(statement, evidence) for rule in (times_right, order_right, _repeats, _lasting, _everywhere)]
+        findings = [rule(statement, evidence) for rule in (times_right, order_right, repeats, lasting, everywhere)]
         wrong = _worst([one for one in findings if one is not None])
         if wrong is not None and wrong.verdict in ("contradicted", "unsupported"):
             return wrong
@@ -216,6 +213,12 @@ class LayeredVerifier:
         return scored if only and scored is not None else found
 
 
+def _written(line: Line) -> str:
+    """A line of evidence with its witness, as entailment models were taught to read it."""
+    who = f"{line.speaker}: " if line.speaker else ""
+    return f"{'scene' if line.kind == 'description' else line.kind}: {who}{line.text}"
+
+
 def _unknown(number: int, evidence: Evidence) -> bool:
     segment = evidence.timeline.segments[number - 1]
     return not segment.actions or "none_of_my_labels" in segment.flags
@@ -254,17 +257,17 @@ def _without_words(statement: Statement, lines: Sequence[Line], evidence: Eviden
     text = statement.text
     if (found := scores_right(statement, lines, evidence)) is not None and found.verdict == "supported":
         text = re.sub(r"\d+(?:[.,]\d+)?\s*(?:%|percent\b|per cent\b)|\b0?[.,]\d+", " ", text)
-    if _repeats(statement, evidence) is not None:
-        text = _TIMES.sub(" ", text)
-    if _lasting(statement, evidence) is not None:
-        text = _FOR.sub(" ", text)
+    if repeats(statement, evidence) is not None:
+        text = TIMES.sub(" ", text)
+    if lasting(statement, evidence) is not None:
+        text = FOR.sub(" ", text)
     return replace(statement, text=text) if text != statement.text else statement
 
 
 def _parts(statement: Statement) -> list[Statement]:
     """The sentence cut behind each run of marks, unless it orders things; words behind the last marks go with them."""
     text = statement.text
-    runs = list(_MARK_RUN.finditer(text))
+    runs = list(MARK_RUN.finditer(text))
     if len(runs) < 2:
         return [statement]
     pieces: list[tuple[str, tuple[int, ...]]] = []
@@ -320,75 +323,3 @@ def _asserted(statement: Statement, lines: Sequence[Line], found: Finding) -> Fi
     ):
         return Finding("not_checkable", "it is only asked there", KIND[bearing[0].kind])
     return found
-
-
-def _repeats(statement: Statement, evidence: Evidence) -> Finding | None:
-    """ "Three times" is the number of separate stretches that are cited, unless somebody says the number there."""
-    match = _TIMES.search(statement.bare)
-    if match is None or not statement.ids:
-        return None
-    counted = Statement(match.group(0), ()).numbers
-    said = [n for line in evidence.cited(statement.ids) if line.kind == "speech" for n in line.numbers]
-    if not counted:
-        return None
-    runs = sum(
-        number - 1 not in statement.ids or _shot(number, evidence) != _shot(number - 1, evidence)
-        for number in statement.ids
-    )
-    right = float(runs) in counted[0].values
-    if not right and any(counted[0].same_value(other) for other in said):
-        return None
-    return Finding(
-        "supported" if right else "contradicted", f"the segments cited are {runs} separate stretches", "timeline"
-    )
-
-
-def _listed(statement: Statement, evidence: Evidence) -> Finding | None:
-    """ "In 2 scenes: ...": as many as there are marked things behind it."""
-    head = _LISTING.match(statement.text) or _LISTED_BEFORE.search(statement.text)
-    counted = Statement(head.group(0), ()).numbers if head else []
-    if not counted or not statement.ids:
-        return None
-    runs = sum(n - 1 not in statement.ids or _shot(n, evidence) != _shot(n - 1, evidence) for n in statement.ids)
-    right = counted[0].values & {float(runs), float(len(statement.ids)), float(len(_MARK_RUN.findall(statement.text)))}
-    return Finding("supported" if right else "contradicted", f"{runs} are cited", "timeline")
-
-
-def _shot(number: int, evidence: Evidence) -> int:
-    start = evidence.starts(number) + 1e-3
-    return sum(shot.span.start_seconds <= start for shot in evidence.timeline.shots)
-
-
-def _lasting(statement: Statement, evidence: Evidence) -> Finding | None:
-    """ "For about 8 seconds" is the length of what is cited, unless somebody says it there."""
-    match = _FOR.search(statement.bare)
-    if match is None or not statement.ids:
-        return None
-    lasting = Statement(match.group(0), ())
-    lines = evidence.cited(statement.ids)
-    if any(n.same_value(o) for line in lines if line.kind == "speech" for o in line.numbers for n in lasting.numbers):
-        return None
-    seconds = sum(evidence.timeline.segments[number - 1].span.seconds for number in statement.ids)
-    right = abs(spoken_seconds(lasting) - seconds) <= max(1.5, 0.25 * seconds)
-    return Finding("supported" if right else "contradicted", f"what is cited lasts {seconds:.0f} seconds", "timeline")
-
-
-def _everywhere(statement: Statement, evidence: Evidence) -> Finding | None:
-    """ "During the whole video" wants every segment to show it, not only those cited."""
-    if not _EVERYWHERE.search(statement.bare) or denies(statement):
-        return None
-    if any(line.kind == "speech" and _EVERYWHERE.search(line.text) for line in evidence.cited(statement.ids)):
-        return None
-    units = Statement(_EVERYWHERE.sub(" ", statement.bare), (), statement.names).units
-    if not units:
-        return None
-    scope = (
-        statement.ids
-        if re.search(r"\bboth\b", statement.bare, re.IGNORECASE)
-        else range(1, len(evidence.timeline.segments) + 1)
-    )
-    for number in scope:
-        lines = [line for line in evidence.by_segment.get(number, ()) if line.kind != "speech"]
-        if not any(says(line, unit) for line in lines for unit in units):
-            return Finding("contradicted", f"S{number} does not show it", "descriptions")
-    return None
