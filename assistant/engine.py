@@ -17,6 +17,7 @@ from assistant.analysis.context import AnalysisContext
 from assistant.chat import answer as chat
 from assistant.chat import summarize as summaries
 from assistant.chat.retrieval import Similarity
+from assistant.chat.verification.verifier import LayeredVerifier
 from assistant.config import AnswererName, Settings
 from assistant.core.progress import CancelCheck, Report, never, silent
 from assistant.core.timeline import Answer, Segment, Timeline
@@ -24,7 +25,7 @@ from assistant.errors import UnknownSegment, VideoUnreadable
 from assistant.exports import render as exports
 from assistant.media import video
 from assistant.models.protocols import ChatModel
-from assistant.models.registry import Models, Pack, resolve
+from assistant.models.registry import Models, Pack, entailment_model, resolve
 from assistant.store import Library
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ class Assistant:
             similarity=self.similarity(timeline) if model is not None else None,
             settings=self.settings,
             embedder=self.models.text_embedder(),
+            verifier=LayeredVerifier(entailment_model()),
             cancelled=cancelled,
         )
 

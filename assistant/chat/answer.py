@@ -13,7 +13,7 @@ from assistant.chat.overview import suggested
 from assistant.chat.plan import reply
 from assistant.chat.retrieval import Similarity
 from assistant.chat.verification.verifier import ClaimVerifier
-from assistant.chat.verify import check, marks, rescored, resolve, says_not_found, tidy_marks
+from assistant.chat.verify import marks, rescored, resolve, says_not_found, tidy_marks, verify_answer
 from assistant.chat.words import language_of
 from assistant.config import Limits, Settings
 from assistant.core.plaintext import PlainStream, plain_text
@@ -137,7 +137,7 @@ def _without_model(
     """What the rules say, checked like any answer; ``draft`` is what a model had said instead."""
     made = reply(question, evidence_of(timeline, embedder), _exchanges(history))
     citations, unresolved = resolve(made.text, timeline)
-    claims = check(made.text, timeline, question=question, verifier=verifier) if made.found else ()
+    claims = verify_answer(question, made.text, timeline, verifier=verifier) if made.found else ()
     if made.nearest and claims:
         # The quotations are true; that they come nearest is a guess, and no answer.
         claims = tuple(replace(claim, answers_question=False) for claim in claims)
@@ -182,7 +182,7 @@ def _checked(
     text = clean(raw)
     if not text:
         return None
-    claims = check(text, timeline, shown_ids, question=question, verifier=verifier)
+    claims = verify_answer(question, text, timeline, shown_ids, verifier)
     if says_not_found(text):
         refusal = next(claim for claim in claims if says_not_found(claim.text))
         return Answer(question, refusal.text, (), _refusal_claims([refusal]), found=False, model=model)

@@ -135,10 +135,14 @@ def check(
 
 
 def verify_answer(
-    question: str, text: str, timeline: Timeline, shown_ids: Collection[int] | None = None
+    question: str,
+    text: str,
+    timeline: Timeline,
+    shown_ids: Collection[int] | None = None,
+    verifier: ClaimVerifier | None = None,
 ) -> tuple[Claim, ...]:
     """The claims of an answer, each held against the evidence and against the question."""
-    return check(text, timeline, shown_ids, question=question)
+    return check(text, timeline, shown_ids, question=question, verifier=verifier)
 
 
 def whole(claims: Sequence[Claim], text: str) -> Claim:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from assistant.cli.common import Commands, Stop, answerer_option, command, emit, engine_for, say, timeline_of
+from assistant.cli.common import (
+    Commands,
+    Stop,
+    answerer_option,
+    command,
+    emit,
+    engine_for,
+    read_json,
+    read_timeline,
+    say,
+    timeline_of,
+)
 from assistant.config import Settings
 from assistant.core.documents import Json
-from assistant.core.timeline import Answer, Timeline, clock
+from assistant.core.timeline import Answer, clock
 from assistant.errors import Cancelled, InputUnusable
 
 _HISTORY_TURNS = 8
@@ -58,20 +68,24 @@ def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
 def _asking(options: argparse.Namespace, settings: Settings, stop: Stop) -> Ask:
     """How questions about this video or timeline are asked; a timeline alone needs no weights."""
     from assistant.chat import answer as chat
+    from assistant.chat.verification.verifier import LayeredVerifier
+    from assistant.models.registry import Models, entailment_model, resolve
 
     if options.video.suffix.lower() == ".json":
         timeline = read_timeline(options.video)
         model = embedder = None
+        verifier = LayeredVerifier(entailment_model())
         if options.answerer == "llm" or settings.chat.language_model:
             model = engine_for(settings, asks=True).models.chat_model()
         elif options.answerer != "extractive":
-            embedder = _embedder(settings)
+            embedder = Models(resolve(settings), settings).text_embedder()
         return lambda question, turns: chat.answer(
             question,
             timeline,
             history=[chat.Turn(*turn) for turn in turns],
             model=model,
             embedder=embedder,
+            verifier=verifier,
             settings=settings,
             cancelled=stop,
         )
@@ -86,37 +100,10 @@ def _asking(options: argparse.Namespace, settings: Settings, stop: Stop) -> Ask:
     )
 
 
-def _embedder(settings: Settings):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a protocol of the models' room
-    from assistant.engine import Assistant
-
-    return Assistant(settings).models.text_embedder()
-
-
-def read_timeline(path: Path) -> Timeline:
-    """The timeline of a file as ``analyze --json`` writes it.
-
-    Raises:
-        InputUnusable: no such file, or not ``timeline/1``.
-    """
-    try:
-        return Timeline.from_json(json.loads(path.read_text(encoding="utf-8-sig")))
-    except FileNotFoundError as error:
-        raise InputUnusable(f"there is no file {path}", "check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise InputUnusable(
-            f"{path.name} is no timeline: {error}", "write one with analyze VIDEO --json FILE"
-        ) from error
-
-
 def _questions(path: Path) -> list[Json]:
     """The questions of a file, each with its id, in the order in which they are asked."""
     remedy = 'give a JSON list of objects with "id" and "question"'
-    try:
-        items = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise InputUnusable(f"there is no file {path}", "check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise InputUnusable(f"{path.name} is not JSON", remedy) from error
+    items = read_json(path, remedy)
     whole = isinstance(items, list) and all(
         isinstance(item, dict) and isinstance(item.get("question"), str) and "id" in item for item in items
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
+from assistant.chat.verification.verifier import ClaimVerifier, LayeredVerifier
 from assistant.chat.verify import verify_answer, whole
-from assistant.cli.common import Commands, Stop, command, emit, engine_for, timeline_of
+from assistant.cli.common import Commands, Stop, command, emit, engine_for, read_json, read_timeline, timeline_of
 from assistant.config import Settings
 from assistant.core.timeline import Claim, Json, Timeline, Verdict, clock
 from assistant.errors import InputUnusable
+from assistant.models.registry import entailment_model
 
 _IN_WORDS: dict[Verdict, str] = {
     "supported": "supported",
@@ -32,8 +33,10 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
     asked = _asked(options)
-    timeline = _timeline(options.video, settings, stop)
-    judged = [(item, check_text(item["text"], item["question"], timeline)) for item in asked]
+    given = options.video.suffix.lower() == ".json"
+    timeline = read_timeline(options.video) if given else timeline_of(engine_for(settings), options.video, stop)
+    verifier = LayeredVerifier(entailment_model())
+    judged = [(item, check_text(item["text"], item["question"], timeline, verifier)) for item in asked]
     document = {"schema": "claims/1", "claims": [claim_json(item["id"], claim) for item, claim in judged]}
     if not emit(document, options.json):
         for item, claim in judged:
@@ -41,10 +44,9 @@ def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
     return 0
 
 
-def check_text(text: str, question: str, timeline: Timeline) -> Claim:
+def check_text(text: str, question: str, timeline: Timeline, verifier: ClaimVerifier | None = None) -> Claim:
     """A text of one or more sentences as one claim: as bad as the worst of them."""
-    claims = verify_answer(question, text, timeline)
-    return whole(claims, text)
+    return whole(verify_answer(question, text, timeline, verifier=verifier), text)
 
 
 def claim_json(identity: Any, claim: Claim) -> Json:
@@ -73,28 +75,13 @@ def _asked(options: argparse.Namespace) -> list[Json]:
         options.wrong_usage('give either "SENTENCE [S3]" or --claims FILE.json')
     if options.claims is None:
         return [{"id": "1", "question": options.question, "text": options.sentence}]
-    found = _json(options.claims)
+    remedy = 'write [{"id", "question", "text"}, ...]'
+    found = read_json(options.claims, remedy)
     if not isinstance(found, list) or not all(
         isinstance(one, dict) and isinstance(one.get("text"), str) for one in found
     ):
-        raise InputUnusable(f"{options.claims.name} is no list of claims", 'write [{"id", "question", "text"}, ...]')
+        raise InputUnusable(f"{options.claims.name} is no list of claims", remedy)
     return [
         {"id": one.get("id", str(place)), "question": str(one.get("question") or options.question), "text": one["text"]}
         for place, one in enumerate(found, 1)
     ]
-
-
-def _timeline(path: Path, settings: Settings, stop: Stop) -> Timeline:
-    if path.suffix.lower() != ".json":
-        return timeline_of(engine_for(settings), path, stop)
-    try:
-        return Timeline.from_json(_json(path))
-    except ValueError as error:
-        raise InputUnusable(f"{path.name}: {error}", "give a video, or a document written by analyze --json") from error
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise InputUnusable(f"{path.name} is not JSON", "give a UTF-8 JSON document") from error

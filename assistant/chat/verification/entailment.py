@@ -24,8 +24,8 @@ class Thresholds:
     A model may confirm what words leave open, and object to what they would let pass; what a rule contradicts stays.
     """
 
-    model_supports: float = 0.80
-    model_objects: float = 0.80
+    model_supports: float = 0.90
+    model_objects: float = 0.90
     many_direct: int = 4  # units in the cited segments: with so many, one that is missing does not matter,
     most_direct: int = 3  # with so many it leaves the sentence open
     verb_share: float = 0.7  # of the units, where only a verb is missing

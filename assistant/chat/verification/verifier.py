@@ -112,8 +112,6 @@ class LayeredVerifier:
             probabilities = self.model.score([Judged(lines, question, MARK.sub("", claim).strip())])[0]
             found = self._weighed(found, probabilities)
         relevant = answers(claim, question, statement.ids, evidence) if question.strip() else None
-        if relevant and self.model is not None and probabilities is not None and probabilities.answers is not None:
-            relevant = probabilities.answers >= self.model.answers_from
         return Judgement(found.verdict, found.reason, statement.ids, found.evidence, relevant)
 
     def _weighed(self, found: Finding, model: Entailment) -> Finding:
