@@ -26,6 +26,9 @@ class Thresholds:
 
     model_supports: float = 0.90
     model_objects: float = 0.90
+    # Of 409 sentences that neither rules nor model had seen, the rules told 0.74 rightly, both together 0.84.
+    model_denies_answer: float = 0.05
+    model_sees_answer: float = 0.95
     many_direct: int = 4  # units in the cited segments: with so many, one that is missing does not matter,
     most_direct: int = 3  # with so many it leaves the sentence open
     verb_share: float = 0.7  # of the units, where only a verb is missing

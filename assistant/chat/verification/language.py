@@ -84,7 +84,7 @@ class Lexicon:
 
 
 def lexicon() -> Lexicon:
-    names = ("light", "alike", "opposite", "rivals")
+    names = ("light", "alike", "opposite", "rivals", "en/synonyms")
     return _lexicon(tuple(changed(f"words/{name}.txt") for name in names))
 
 
@@ -97,7 +97,7 @@ def _lexicon(changed_ns: tuple[int, ...]) -> Lexicon:
         if kind not in ("negation", "hedge", "sure"):  # the stem of "hardly" is another word
             kinds[kind] |= {stem(word) for word in words.split()}
     alike: dict[Stems, set[Stems]] = defaultdict(set)
-    for line in read_lines("words/alike.txt"):
+    for line in [*read_lines("words/alike.txt"), *read_lines("words/en/synonyms.txt")]:
         wide, _, narrow = line.rpartition("<")
         members = [stems(part) for part in narrow.split(",")]
         wider = [stems(part) for part in wide.split(",")] if wide else members

@@ -11,7 +11,7 @@ from assistant.chat.verification.language import akin, expresses, lexicon, stem,
 from assistant.chat.verification.numbers import find_numbers
 from assistant.chat.verification.order import split_order
 from assistant.chat.verification.statement import CLOCK, MARK, QUOTED, Statement, seconds_of
-from assistant.core.prompts import read_lines
+from assistant.chat.words import listed_words
 
 _HOW_MUCH = re.compile(
     r"\bwhat (?:does|do|did|would|will) .{1,60}\bcost\b|\bhow (?:many|much|long|far|old|often|tall|high|deep|"
@@ -219,7 +219,7 @@ def _time(question: str, bare: str, asked: Statement, told: Statement, evidence:
 def _colour(question: str, bare: str, asked: Statement, told: Statement, evidence: Evidence) -> bool | None:
     if not _COLOUR.search(question):
         return None
-    colours = {stem(word) for line in read_lines("words/colours.txt") for word in line.split()}
+    colours = {stem(word) for word in listed_words("colours")}
     return any(word in colours for word in told.stems)
 
 

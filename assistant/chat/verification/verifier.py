@@ -112,6 +112,9 @@ class LayeredVerifier:
             probabilities = self.model.score([Judged(lines, question, MARK.sub("", claim).strip())])[0]
             found = self._weighed(found, probabilities)
         relevant = answers(claim, question, statement.ids, evidence) if question.strip() else None
+        if relevant is not None and probabilities is not None and probabilities.answers is not None:
+            sure = not self.limits.model_denies_answer <= probabilities.answers <= self.limits.model_sees_answer
+            relevant = probabilities.answers > 0.5 if sure else relevant
         return Judgement(found.verdict, found.reason, statement.ids, found.evidence, relevant)
 
     def _weighed(self, found: Finding, model: Entailment) -> Finding:
