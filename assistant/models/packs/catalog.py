@@ -28,6 +28,8 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("descriptions", ""): "assistant.models.scene.openclip:OpenClipEncoder",
     ("speech", ""): "assistant.models.speech.whisper:WhisperTranscriber",
     ("language", ""): "assistant.models.chat.transformers_chat:TransformersChatModel",
+    ("entailment", "cross_encoder"): "assistant.models.entailment.minilm_cross_encoder:MiniLMCrossEncoder",
+    ("entailment", ""): "assistant.models.entailment.nli:NliModel",
     ("voice", ""): "assistant.models.speech.silero:SileroVoiceDetector",
     ("server", ""): "assistant.models.chat.openai_api:OpenAIChatModel",
 }
