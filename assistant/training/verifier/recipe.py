@@ -27,7 +27,7 @@ ENCODER_RATE, HEAD_RATE = 1.5e-4, 6e-4
 WARM_UP = 0.06
 RELEVANCE_WEIGHT = 0.5
 # Few other lines beside the needed ones at first: what agrees with what is learned sooner, and twice as fast.
-CROWD_AT_FIRST, CROWD_LATER, FIRST_SHARE = 0.15, 0.65, 0.5
+CROWD_AT_FIRST, CROWD_LATER, FIRST_SHARE = 0.15, 0.5, 0.5
 CHECKS = 6  # looks at the held-out subjects in a run
 SHIPPED = Path(__file__).resolve().parents[2] / "packs" / "verifier"
 CHECKPOINT = "checkpoint.pt"
