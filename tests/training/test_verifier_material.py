@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from assistant.training.verifier import alterations, examples, figures, labels, material, numbers
+from assistant.training.verifier import alterations, figures, labels, material, numbers, retelling
 from assistant.training.verifier.examples import Composer
 
 
@@ -21,7 +21,7 @@ def composed(transcripts):
 
 def test_there_are_many_subjects_in_three_languages_and_whole_ones_are_held_out(transcripts):
     names = [transcript.name for transcript in transcripts]
-    assert len(names) == len(set(names)) >= 80
+    assert len(names) == len(set(names)) >= 100
     assert {transcript.language for transcript in transcripts} == {"en", "de", "es"}
     assert set(names) >= material.HELD_OUT
     assert len(material.HELD_OUT) == 10
@@ -49,7 +49,8 @@ def test_the_same_seed_composes_the_same_examples(transcripts, composed):
 
 def test_examples_are_of_every_kind_and_their_targets_sum_to_one(composed):
     kinds = {example.kind for example in composed}
-    assert {"true", "absent", "label", "wrong label", "joined", "quoted", "rule num", "num", "who", "invent"} <= kinds
+    assert {"true", "absent", "label", "wrong label", "joined", "quoted", "num", "who", "invent"} <= kinds
+    assert {"rule num", "rule swap", "witness", "slip", "attributed"} <= kinds
     assert all(sum(example.support) == pytest.approx(1) for example in composed)
     outcomes = [sum(example.support[n] for example in composed) / len(composed) for n in range(3)]
     assert min(outcomes) > 0.1
@@ -84,7 +85,7 @@ def test_a_wrong_number_is_another_number(seed):
 def test_new_numbers_keep_what_is_equal_equal_and_what_differs_different(seed):
     texts = ["speech: it takes twenty minutes", "It takes 20 minutes.", "It takes forty minutes."]
     found = [
-        numbers.numbers(text, "en")[0][2] for text in examples._renumbered(texts, "en", "num", random.Random(seed))
+        numbers.numbers(text, "en")[0][2] for text in retelling.renumbered(texts, "en", "num", random.Random(seed))
     ]
     assert found[0] == found[1] != found[2]
 
@@ -103,3 +104,34 @@ def test_every_action_label_makes_a_claim_and_has_a_wrong_one():
         for label in pool:
             assert labels.claim(kind, label, rng)
             assert labels.wrong(kind, label, rng)[0] != label
+
+
+def test_near_questions_are_about_most_facts_and_are_none_of_their_own(transcripts):
+    facts = [fact for transcript in transcripts for fact in transcript.facts]
+    near = [fact for fact in facts if fact.near]
+    assert len(near) > 500
+    assert all(fact.near not in fact.questions for fact in near)
+
+
+def test_two_numbers_or_names_or_days_of_a_sentence_change_places():
+    rng = random.Random(1)
+    assert (
+        alterations.exchanged("It moves from Tuesday to Thursday.", "en", (), rng)
+        == "It moves from Thursday to Tuesday."
+    )
+    assert alterations.exchanged("Anna asks Ben.", "en", ("Anna", "Ben"), rng) == "Ben asks Anna."
+    swapped = alterations.exchanged("Twelve of 40 are broken.", "en", (), rng)
+    assert [n[2] for n in numbers.numbers(swapped, "en")] == [40, 12]
+    assert alterations.exchanged("Nothing to change.", "en", (), rng) is None
+
+
+def test_a_slip_is_put_right_in_the_same_line():
+    found = alterations.slip("It takes twenty minutes.", "en", 20, 30, random.Random(0))
+    assert [n[2] for n in numbers.numbers(found, "en")] == [30, 20]
+
+
+def test_what_is_said_is_not_seen_and_what_is_seen_is_not_said(composed):
+    for example in composed:
+        if example.kind == "witness" and example.support[0] == 1:
+            assert any(line.startswith(("scene", "speech")) for line in example.statement.evidence)
+    assert {example.support[0] for example in composed if example.kind == "witness"} == {0.0, 1.0}

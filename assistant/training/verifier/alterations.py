@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
-from assistant.training.verifier.numbers import numbers, other_number, put_numbers, split
+from assistant.training.verifier.numbers import numbers, other_number, put_numbers, split, spoken
 
 _SETS: dict[str, tuple[str, ...]] = {
     "en": (
@@ -61,12 +61,14 @@ NAMES = split(
 )
 
 
-def wrong_number(text: str, language: str, rng: random.Random) -> str | None:
+def wrong_number(text: str, language: str, rng: random.Random, others: Sequence[int] = ()) -> str | None:
+    """Another number in place of one that stands there; of ``others``, what else is in the evidence, where possible."""
     found = numbers(text, language)
     if not found:
         return None
     _, _, chosen = rng.choice(found)
-    wrong = other_number(chosen, rng)
+    near = [value for value in others if value not in {number for _, _, number in found}]
+    wrong = rng.choice(near) if near and rng.random() < 0.5 else other_number(chosen, rng)
     return put_numbers(text, language, lambda value: wrong if value == chosen else value, rng)
 
 
@@ -83,6 +85,21 @@ def wrong_member(text: str, language: str, rng: random.Random) -> str | None:
     word, members = rng.choice(places)
     other = rng.choice([member for member in members if member != word])
     return re.sub(rf"\b{word}\b", other, text, count=1)
+
+
+def exchanged(text: str, language: str, names: Sequence[str], rng: random.Random) -> str | None:
+    """Two numbers, two names or two of a kind in one sentence, each in the other's place."""
+    values = sorted({value for _, _, value in numbers(text, language)})
+    if len(values) == 2:
+        return put_numbers(text, language, lambda value: values[0] if value == values[1] else values[1], rng)
+    for group in (names, *(row.split() for row in _SETS[language])):
+        there = [word for word in group if re.search(rf"\b{re.escape(word)}\b", text)]
+        if len(there) == 2:
+            first, second = there
+            pattern = re.compile(rf"\b({re.escape(first)}|{re.escape(second)})\b")
+            table = {first: second, second: first}
+            return pattern.sub(lambda found: table[found[1]], text)  # noqa: B023 - used before the loop goes on
+    return None
 
 
 def opposite(text: str, language: str, rng: random.Random) -> str | None:
@@ -137,6 +154,22 @@ def rename(texts: Sequence[str], names: Sequence[str], rng: random.Random) -> li
         return list(texts)
     pattern = re.compile(rf"\b({'|'.join(map(re.escape, table))})\b")
     return [pattern.sub(lambda found: table[found[1]], text) for text in texts]
+
+
+_SLIPS = {
+    "en": "{wrong}, sorry, {right}|{wrong}, no, {right}|{wrong}, I mean {right}|{wrong}, er, {right} rather",
+    "de": "{wrong}, nein, {right}|{wrong}, Entschuldigung, {right}|{wrong}, ich meine {right}",
+    "es": "{wrong}, perdón, {right}|{wrong}, digo, {right}|{wrong}, no, {right}",
+}
+
+
+def slip(text: str, language: str, right: int, wrong: int, rng: random.Random) -> str:
+    """The line with its number said wrong first and put right at once."""
+    for start, end, value in numbers(text, language):
+        if value == right:
+            said = rng.choice(_SLIPS[language].split("|")).format(wrong=spoken(wrong, language), right=text[start:end])
+            return text[:start] + said + text[end:]
+    return text
 
 
 _FILLERS = {

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from assistant.models.protocols import Statement
-from assistant.training.verifier import alterations, labels
+from assistant.training.verifier import alterations, labels, retelling
 from assistant.training.verifier.material import Fact, Line, Transcript
-from assistant.training.verifier.numbers import fresh_number, numbers, put_numbers, split
+from assistant.training.verifier.numbers import numbers, other_number, put_numbers, split
+from assistant.training.verifier.retelling import names_in
 
 Support = tuple[float, float, float]  # supported, contradicted, not there
 SUPPORTED, CONTRADICTED, NOT_THERE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
@@ -72,8 +73,8 @@ class Composer:
         self._crowd = crowd
         self._rng = random.Random(seed)
         self._makers = {
-            self._true: 30, self._planted: 30, self._altered: 12, self._absent: 12, self._label: 8, self._joined: 3,
-            self._attributed: 3, self._quoted: 2,
+            self._true: 28, self._planted: 28, self._altered: 13, self._absent: 9, self._label: 10, self._joined: 2,
+            self._attributed: 3, self._quoted: 1, self._witness: 4, self._slip: 3,
         }  # fmt: skip
 
     def __iter__(self) -> Iterator[Example]:
@@ -109,12 +110,18 @@ class Composer:
 
     def _altered(self, transcript: Transcript) -> Example | None:
         fact, rng = self._fact(transcript), self._rng
-        sentence, kinds = rng.choice(fact.true), ["num", "time", "opp", "neg", "name"]
+        sentence, kinds = rng.choice(fact.true), ["num", "time", "opp", "neg", "name", "swap"]
+        around = {number + step for number in fact.lines for step in (-1, 0, 1)} & set(range(len(transcript.lines)))
+        others = [n for line in around for _, _, n in numbers(transcript.lines[line].text, transcript.language)]
         wrong, kind = None, ""
         while kinds and wrong in (None, sentence):
             kind = kinds.pop(rng.randrange(len(kinds)))
             if kind == "name":
-                wrong = alterations.wrong_name(sentence, _names(transcript), rng)
+                wrong = alterations.wrong_name(sentence, names_in(transcript), rng)
+            elif kind == "swap":
+                wrong = alterations.exchanged(sentence, transcript.language, names_in(transcript), rng)
+            elif kind == "num":
+                wrong = alterations.wrong_number(sentence, transcript.language, rng, others)
             else:
                 wrong = alterations.ERROR_RULES[kind](sentence, transcript.language, rng)
         if wrong is None or wrong == sentence:
@@ -139,9 +146,9 @@ class Composer:
         pool = labels.actions() if kind == "action" else labels.scenes()
         label = rng.choice(pool)
         answered = rng.random() < 0.6
-        question, answers = (
-            ("", None) if rng.random() < 0.2 else (labels.questions(kind, answered, rng), float(answered))
-        )
+        question, answers = "", None
+        if rng.random() < 0.85:
+            question, answers = labels.questions(kind, label, answered, rng), float(answered)
         seen = [labels.line(kind, label, rng)]
         other = labels.line("scene" if kind == "action" else "action", rng.choice(
             labels.scenes() if kind == "action" else labels.actions()), rng)  # fmt: skip
@@ -188,7 +195,9 @@ class Composer:
         parts = [rng.choice(first.true), error[1] if error else rng.choice(second.true)]
         if rng.random() < 0.5:
             parts.reverse()
-        sentence = f"{parts[0].rstrip('.')}{rng.choice(_JOIN[transcript.language])}{_inner(parts[1], transcript)}"
+        sentence = (
+            f"{parts[0].rstrip('.')}{rng.choice(_JOIN[transcript.language])}{retelling.inner(parts[1], transcript)}"
+        )
         lines = tuple(sorted({*first.lines, *second.lines}))
         question = rng.choice(first.questions) if rng.random() < 0.5 else ""
         return self._example(
@@ -204,7 +213,7 @@ class Composer:
             return None
         right, speaker = rng.random() < 0.5, who.pop()
         name = speaker if right else rng.choice([other for other in transcript.speakers if other != speaker])
-        claim = _inner(rng.choice(fact.true), transcript)
+        claim = retelling.inner(rng.choice(fact.true), transcript)
         sentence = rng.choice(_SAYS[transcript.language]).format(who=name, claim=claim)
         question, answers = self._question(transcript, fact)
         support = SUPPORTED if right else CONTRADICTED
@@ -231,6 +240,54 @@ class Composer:
         support = SUPPORTED if right else BETWEEN
         return self._example(transcript, (number,), "", sentence, support, None, "quoted")
 
+    def _witness(self, transcript: Transcript) -> Example | None:
+        """A thing that is seen, or only said; and whether a claim is about its being seen or being said."""
+        rng = self._rng
+        line = rng.choice(transcript.lines)
+        nouns = re.findall(r"\b(?:a|an|the|my|his|her|your|our) ([a-z]{3,})\b(?! [a-z]+ing)", line.text)
+        if transcript.language != "en" or line.kind != "speech" or not nouns:
+            return None
+        said, claimed_seen = rng.random() < 0.6, rng.random() < 0.6
+        if said:
+            noun = rng.choice(nouns)
+            lines = [line, labels.line("scene", rng.choice(labels.scenes()), rng)]
+        else:
+            noun = rng.choice([label for label in labels.scenes() if " " not in label])
+            lines = [line, labels.line("scene", noun, rng)]
+        if noun in (lines[1] if said else lines[0]).text.lower():
+            return None
+        right = claimed_seen != said
+        sentence = labels.witness(noun, claimed_seen, rng)
+        evidence = tuple(written(each, rng) for each in rng.sample(lines, 2))
+        question = f"Is there a {noun} to be seen?" if claimed_seen else f"Is a {noun} mentioned?"
+        asked = rng.random() < 0.5
+        support = SUPPORTED if right else NOT_THERE
+        return Example(
+            Statement(evidence, question if asked else "", sentence), support, 1.0 if asked else None, "witness"
+        )
+
+    def _slip(self, transcript: Transcript) -> Example | None:
+        """A number said wrong and put right at once: the second one counts."""
+        rng, fact, language = self._rng, self._fact(transcript), transcript.language
+        sentence = rng.choice(fact.true)
+        there = {n for _, _, n in numbers(sentence, language)}
+        lines = [(n, right) for n in fact.lines for _, _, right in numbers(transcript.lines[n].text, language)]
+        lines = [(n, right) for n, right in lines if right in there and transcript.lines[n].kind == "speech"]
+        if not lines:
+            return None
+        number, right = rng.choice(lines)
+        wrong = other_number(right, rng)
+        if wrong in there or any(value == wrong for _, value in lines):
+            return None
+        line = transcript.lines[number]
+        heard = replace(line, text=alterations.slip(line.text, language, right, wrong, rng))
+        true = rng.random() < 0.4
+        if not true:
+            sentence = put_numbers(sentence, language, lambda value: wrong if value == right else value, rng)
+        evidence = tuple(written(heard if n == number else transcript.lines[n]) for n in fact.lines)
+        question, answers = self._question(transcript, fact)
+        return Example(Statement(evidence, question, sentence), SUPPORTED if true else CONTRADICTED, answers, "slip")
+
     # The parts of an example -----------------------------------------------------------------------------------
 
     def _fact(self, transcript: Transcript) -> Fact:
@@ -243,6 +300,8 @@ class Composer:
             return "", None
         if chance < 0.58:
             return self._rng.choice(fact.questions), 1.0
+        if fact.near and chance < 0.76:
+            return fact.near, 0.0
         other = self._fact(transcript)
         if other is fact:
             return self._rng.choice(fact.questions), 1.0
@@ -262,7 +321,7 @@ class Composer:
         numbers = sorted(chosen if without else {*chosen, *needed})
         lines = [transcript.lines[number] for number in numbers]
         if rng.random() < 0.35:
-            lines = _in_segments(lines, numbers, set(needed), rng)
+            lines = retelling.in_segments(lines, numbers, set(needed), rng)
         return lines
 
     def _example(
@@ -290,75 +349,8 @@ class Composer:
             for line in lines
         ]
         texts = [question, sentence, *evidence]
-        if rng.random() < 0.4 and (names := _names(transcript)):
+        if rng.random() < 0.4 and (names := names_in(transcript)):
             texts = alterations.rename(texts, names, rng)
         if rng.random() < 0.5:
-            texts = _renumbered(texts, language, kind, rng)
+            texts = retelling.renumbered(texts, language, kind, rng)
         return Example(Statement(tuple(texts[2:]), texts[0], texts[1]), support, answers, kind)
-
-
-def _renumbered(texts: list[str], language: str, kind: str, rng: random.Random) -> list[str]:
-    """The same story with other numbers: each number gets another value, the same in all the texts.
-
-    Numbers of a planted error are left in their relation: two that differ stay different.
-    """
-    values = {value for text in texts for _, _, value in numbers(text, language)}
-    table: dict[int, int] = {}
-    for value in sorted(values):
-        if rng.random() < 0.7:
-            new = fresh_number(value, rng)
-            if new not in values and new not in table.values():
-                table[value] = new
-    return [put_numbers(text, language, lambda value: table.get(value, value), rng) for text in texts]
-
-
-def _in_segments(lines: list[Line], numbers: Sequence[int], needed: set[int], rng: random.Random) -> list[Line]:
-    """Neighbouring lines of speech joined as one segment holds them, cut at its edges in mid-sentence."""
-    joined: list[Line] = []
-    last = -2
-    for line, number in zip(lines, numbers, strict=True):
-        text = line.text
-        words = text.split()
-        if line.kind == "speech" and number not in needed and len(words) > 5 and rng.random() < 0.4:
-            cut = rng.randint(2, len(words) - 2)
-            text = " ".join(words[cut:] if rng.random() < 0.5 else words[:cut])
-        before = joined[-1] if joined else None
-        same = before is not None and before.kind == line.kind == "speech" and before.speaker == line.speaker
-        if before is not None and same and number == last + 1:
-            joined[-1] = replace(before, text=f"{before.text} {text}")
-        else:
-            joined.append(replace(line, text=text))
-        last = number
-    return joined
-
-
-_GERMAN_STARTS = frozenset(split("Der Die Das Es Er Sie Ein Eine Man Im"))
-
-
-def _inner(sentence: str, transcript: Transcript) -> str:
-    """The sentence as it stands within another one: its first word small, unless it is a name or a German noun."""
-    first = sentence.split()[0].strip(",")
-    if transcript.language == "de" and first not in _GERMAN_STARTS:
-        return sentence
-    if first in _names(transcript) or first in {"I", "I'm"}:
-        return sentence
-    return sentence[0].lower() + sentence[1:]
-
-
-_NO_NAMES = frozenset(
-    split(
-        "I I'm I'd I've I'll Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May "
-        "June July August September October November December CPU DC T OK"
-    )
-)
-
-
-def _names(transcript: Transcript) -> tuple[str, ...]:
-    """Names in a transcript: who speaks, and what is written large within a sentence (not in German)."""
-    found = dict.fromkeys(transcript.speakers)
-    if transcript.language != "de":
-        for line in transcript.lines:
-            for name in re.findall(r"(?<=[a-z,] )([A-Z][a-z]{2,})\b", line.text):
-                if name not in _NO_NAMES and line.kind == "speech":
-                    found[name] = None
-    return tuple(found)

@@ -33,6 +33,8 @@ def test_examples(transcripts: Iterable[Transcript]) -> list[Example]:
             for sentence in fact.true:
                 found.append(_example(transcript, fact, own, sentence, "true", 1.0, rng))
                 found.append(_example(transcript, fact, other, sentence, "true", 0.0, rng))
+            if fact.near:
+                found.append(_example(transcript, fact, fact.near, fact.true[0], "true", 0.0, rng))
             found.append(_example(transcript, fact, own, fact.true[0], "absent", None, rng))
             for kind, sentence in fact.errors:
                 found.append(_example(transcript, fact, own, sentence, kind, None, rng))
@@ -52,10 +54,12 @@ def _example(
 
 def held_out(judge: Judge, transcripts: Iterable[Transcript]) -> dict[str, Any]:
     """Loss, accuracy of both heads, errors marked supported in all and by kind, true sentences kept."""
+    transcripts = list(transcripts)
+    near_questions = {fact.near for transcript in transcripts for fact in transcript.facts if fact.near}
     examples = test_examples(transcripts)
     rows = judge(examples)
     kinds: dict[str, list[bool]] = defaultdict(list)
-    loss, right, relevance = 0.0, [], []
+    loss, right, relevance, near = 0.0, [], [], []
     for example, row in zip(examples, rows, strict=True):
         loss -= sum(t * math.log(max(p, 1e-6)) for t, p in zip(example.support, row, strict=False))
         best = max(range(3), key=lambda outcome: row[outcome])
@@ -64,12 +68,15 @@ def held_out(judge: Judge, transcripts: Iterable[Transcript]) -> dict[str, Any]:
         if example.answers is not None:
             loss -= math.log(max(1e-6, row[3] if example.answers else 1 - row[3])) / 2
             relevance.append((row[3] >= SURE) == bool(example.answers))
+            if example.statement.question in near_questions:
+                near.append(row[3] < SURE)
     errors = [marked for kind, values in kinds.items() if kind not in ("true", "absent") for marked in values]
     return {
         "examples": len(examples),
         "loss": loss / len(examples),
         "accuracy": _share(right),
         "relevance": _share(relevance),
+        "relevance_near": _share(near),
         "true_kept": _share(kinds["true"]),
         "errors_marked_supported": _share(errors),
         "absent_marked_supported": _share(kinds["absent"]),

@@ -21,26 +21,49 @@ _THIRD_PERSON = {"lying": "lies", "digging": "digs", "dropping": "drops", "hitti
     "moving": "moves", "piling": "piles", "removing": "removes", "squeezing": "squeezes", "pushing": "pushes",
 }  # fmt: skip
 
+_PARTICIPLES = dict(
+    pair.split("/")
+    for pair in split(
+        "attaching/attached bending/bent burying/buried closing/closed covering/covered digging/dug dropping/dropped "
+        "folding/folded hitting/hit holding/held laying/laid lifting/lifted moving/moved opening/opened "
+        "picking/picked piling/piled plugging/plugged poking/poked pouring/poured pulling/pulled pushing/pushed "
+        "putting/put removing/removed rolling/rolled scooping/scooped showing/shown spilling/spilled spinning/spun "
+        "spreading/spread sprinkling/sprinkled squeezing/squeezed stuffing/stuffed taking/taken tearing/torn "
+        "throwing/thrown tilting/tilted tipping/tipped turning/turned twisting/twisted uncovering/uncovered "
+        "unfolding/unfolded wiping/wiped"
+    )
+)
+
 _ACTION_CLAIMS = (
     '"{label}" is the action.', "The action is {lower}.", "The action shown is {lower}.", "It shows {lower}.",
     "What is being done is {lower}.", "The video shows {vague}.", "One sees {vague}.", "Here we see {lower}.",
-    'The action label is "{label}".', "{label}.", "This part shows {vague}.", "{person}.", "{person}.", "{person}.",
+    'The action label is "{label}".', "{label}.", "This part shows {vague}.",
+    "{person}.", "{person}.", "{passive}.", "{passive}.", "{passive}.",
+    "The recogniser sees {lower}.", "The best action is {lower}.", "Somebody can be seen {vague}.",
     'Die Handlung ist "{label}".', 'Zu sehen ist "{label}".', 'La acción es "{label}".', 'Se ve "{label}".',
 )  # fmt: skip
 _SCENE_CLAIMS = (
     "The scene looks like this: {label}.", "It looks like {a}.", "The picture shows {a}.", "There is {a}.",
     "{A} can be seen.", "The scene is {a}.", "One sees {a}.", 'The scene label is "{label}".', "{A}.",
+    'The best description is {a}.', "The describer sees {a}.", "The describer's best label is {label}.",
     'Die Szene sieht aus wie "{label}".', 'La escena parece "{label}".', "It seems to show {a}.",
 )  # fmt: skip
 _ACTION_QUESTIONS = (
     "What is being done?", "What happens here?", "What is the person doing?", "Which action is shown?",
+    "What does the recogniser see?", "What happens at first?", "What happens in the end?", "What comes next?",
+    "What is done with the {thing}?", "What happens to the {thing}?", "What is done to the {thing} after that?",
     "What happens in this video?", "What do the hands do?", "What is going on?", "Was passiert hier?", "¿Qué se hace?",
 )  # fmt: skip
 _SCENE_QUESTIONS = (
     "What does it look like?", "Where does this take place?", "What can be seen?", "What is in the picture?",
-    "What kind of place is it?", "Was sieht man?", "¿Qué se ve?",
+    "What kind of place is it?", "What does the describer see?", "What is seen after the cut?",
+    "When is {noun} seen?", "Was sieht man?", "¿Qué se ve?",
 )  # fmt: skip
 _OTHER_QUESTIONS = (
+    "What colour is the {thing}?", "Who does it?", "Who is it?", "How many {thing}s are there?", "Whose {thing} is it?",
+    "Which {thing} is it?", "Why does that happen?", "How old is the person?", "What is in the {thing}?",
+    "How big is {noun}?", "What colour is {noun}?", "Whose is {noun}?", "Who is behind {noun}?", "Which brand is it?",
+    "How full is the {thing} in the end?", "Where was it bought?", "How long has it been there?",
     "What is said?", "Who is speaking?", "How long does it take?", "Why is it done?",
     "What is the name of the person?",
     "How many people are there?", "What colour is the shirt?", "Wer spricht?", "¿Quién habla?",
@@ -93,7 +116,10 @@ def claim(kind: str, label: str, rng: random.Random) -> str:
     else:
         lower = label[0].lower() + label[1:]
         vague = re.sub(r"\bsomething\b", lambda _: rng.choice(_THINGS), lower)
-        text = rng.choice(_ACTION_CLAIMS).format(label=label, lower=lower, vague=vague, person=_person(label, rng))
+        person = _person(label, rng)
+        text = rng.choice(_ACTION_CLAIMS).format(
+            label=label, lower=lower, vague=vague, person=person, passive=_passive(label, rng) or person
+        )
     return text
 
 
@@ -110,11 +136,20 @@ def _person(label: str, rng: random.Random) -> str:
     return f"{who} is {verb} {rest}"
 
 
-def questions(kind: str, answered: bool, rng: random.Random) -> str:
-    """A question that a claim of this kind answers, or one that it does not."""
-    if answered:
-        return rng.choice(_ACTION_QUESTIONS if kind == "action" else _SCENE_QUESTIONS)
-    return rng.choice(_OTHER_QUESTIONS)
+def _passive(label: str, rng: random.Random) -> str | None:
+    """``Pouring something ...`` -> ``Something is poured ...``; None where the label has no such form."""
+    found = re.fullmatch(r"(\w+) something\b(.*)", label)
+    if not found or found[1].lower() not in _PARTICIPLES:
+        return None
+    rest = re.sub(r"\bsomething\b", lambda _: rng.choice(_THINGS), found[2])
+    return f"{rng.choice(('Something', 'Something', 'An object'))} is {_PARTICIPLES[found[1].lower()]}{rest}"
+
+
+def questions(kind: str, label: str, answered: bool, rng: random.Random) -> str:
+    """A question that a claim of this label answers, or one that it does not, though it may be about the same."""
+    pool = _OTHER_QUESTIONS if not answered else _ACTION_QUESTIONS if kind == "action" else _SCENE_QUESTIONS
+    noun = f"the {label}" if kind == "scene" else "the thing"
+    return rng.choice(pool).format(thing=rng.choice(_FILLING["thing"]), noun=noun)
 
 
 def wrong(kind: str, label: str, rng: random.Random) -> tuple[str, bool]:
@@ -129,6 +164,19 @@ def wrong(kind: str, label: str, rng: random.Random) -> tuple[str, bool]:
         return len(words & others) / len(words | others)
 
     return rng.choice(sorted(pool, key=likeness, reverse=True)[:4]), True
+
+
+_SEEN = (
+    "{A} can be seen.", "The picture shows {a}.", "The describer recognises {a}.", "There is {a} in the picture.",
+    "The describer calls the picture {a}.", "One sees {a}.", "{A} is visible.", "The camera shows {a}.",
+)  # fmt: skip
+_SAID = ("{A} is mentioned.", "Somebody talks about {a}.", "There is talk of {a}.", "{A} comes up in what is said.")
+
+
+def witness(noun: str, seen: bool, rng: random.Random) -> str:
+    """That a thing is seen, or that it is spoken of: two witnesses, and one does not stand for the other."""
+    named = f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    return rng.choice(_SEEN if seen else _SAID).format(a=named, A=named[0].upper() + named[1:])
 
 
 def invented(rng: random.Random) -> str:

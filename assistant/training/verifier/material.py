@@ -8,6 +8,9 @@ A file holds transcripts; the format is made to be written by hand::
     + a true sentence
     - num: a false sentence              the kind of error planted in it
     ~ a true sentence that does not answer the question
+
+``near_questions.lst`` has a row a transcript: for each of its facts a question about the same things that the fact does
+not answer.
 """
 
 from __future__ import annotations
@@ -58,6 +61,7 @@ class Fact:
     true: list[str] = field(default_factory=list)
     errors: list[tuple[str, str]] = field(default_factory=list)
     beside: list[str] = field(default_factory=list)
+    near: str = ""
 
 
 @dataclass(slots=True)
@@ -76,11 +80,17 @@ class Transcript:
 
 def load(folder: Path = FOLDER) -> list[Transcript]:
     """All transcripts of a folder, in the order of its files' names."""
-    return [
+    found = [
         transcript
         for path in sorted(folder.glob("*.txt"))
         for transcript in parse(path.read_text(encoding="utf-8").splitlines(), path.name)
     ]
+    by_name = {transcript.name: transcript for transcript in found}
+    for row in (folder / "near_questions.lst").read_text(encoding="utf-8").splitlines():
+        name, *questions = row.split(" | ")
+        for fact, question in zip(by_name[name].facts, questions, strict=True):
+            fact.near = question
+    return found
 
 
 def parse(rows: Iterable[str], source: str) -> list[Transcript]:

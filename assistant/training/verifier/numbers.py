@@ -104,6 +104,11 @@ def put_numbers(text: str, language: str, change: Callable[[int], int], rng: ran
     return text
 
 
+def spoken(value: int, language: str) -> str:
+    """The number in words where there are words for it, else in digits."""
+    return _SPOKEN[language].get(value, str(value))
+
+
 def other_number(value: int, rng: random.Random) -> int:
     """A number of about the same size that is another one: near, a digit off, turned round, or a zero more or less."""
     if 1000 < value < 2100:
