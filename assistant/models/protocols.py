@@ -173,6 +173,8 @@ class EntailmentModel(Protocol):
     """Says whether evidence carries a sentence, and whether the sentence answers its question."""
 
     name: str
+    supported_from: float  # probability from which on a sentence counts as supported
+    answers_from: float  # and as an answer to its question
 
     def score(self, statements: Sequence[Statement]) -> list[Entailment]:
         """One judgement per statement, in order. No evidence is evidence that does not speak of it."""

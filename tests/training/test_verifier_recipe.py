@@ -83,3 +83,6 @@ def test_claims_are_scored_by_the_model_alone_with_thresholds_from_some_videos(t
     recipe.train(plan, lambda _: None)
     found = claims.report(MiniLMCrossEncoder(tmp_path / "model", device="cpu"), read, ["first"])
     assert found["tuned_on"]["claims"] == found["others"]["claims"] == 2
+    assert claims.main([str(tmp_path), "--model", str(tmp_path / "model"), "--tune", "first", "--keep"]) == 0
+    kept = MiniLMCrossEncoder(tmp_path / "model", device="cpu")
+    assert {"supported": kept.supported_from, "answers": kept.answers_from} == found["thresholds"]

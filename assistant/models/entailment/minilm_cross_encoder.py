@@ -158,6 +158,9 @@ class MiniLMCrossEncoder:
                 "fetch the pack again, or train it with: python -m assistant train verifier",
             ) from error
         self.name = str(config.get("name", folder.name))
+        thresholds = config.get("thresholds", {})
+        self.supported_from = float(thresholds.get("supported", 0.5))
+        self.answers_from = float(thresholds.get("answers", 0.5))
         self._device = torch.device(choose_device(device))
         self._network.to(self._device)
 

@@ -48,6 +48,7 @@ class NliModel:
         self._device = torch.device(choose_device(device))
         self._network.to(self._device)
         self.name = folder.name
+        self.supported_from, self.answers_from = 0.5, 0.5
 
     def score(self, statements: Sequence[Statement]) -> list[Entailment]:
         """One judgement per statement; `answers` is always None."""

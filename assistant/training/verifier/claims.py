@@ -1,6 +1,6 @@
 """The model alone on claims about timelines: thresholds chosen on some videos, figures on others.
 
-``python -m assistant.training.verifier.claims FOLDER --model MODEL [--tune NAME ...]`` reads NAME.timeline.json and
+``python -m assistant.training.verifier.claims FOLDER --model MODEL [--tune NAME ... [--keep]]`` reads NAME.timeline.json and
 NAME.claims.json. The evidence of a claim is what a checker would hand over: the segments that it cites, else those
 that the words of question and claim are nearest to.
 """
@@ -145,14 +145,19 @@ def report(model: EntailmentModel, claims: Sequence[Claim], tune: Iterable[str])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from assistant.models.entailment.minilm_cross_encoder import MiniLMCrossEncoder
+    from assistant.models.entailment.minilm_cross_encoder import CONFIG, MiniLMCrossEncoder
 
     parser = argparse.ArgumentParser(description="the entailment model alone on claims about timelines")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--tune", nargs="*", default=[])
+    parser.add_argument("--keep", action="store_true", help="write the thresholds into the model's config.json")
     options = parser.parse_args(arguments)
     document = report(MiniLMCrossEncoder(options.model, device="cpu"), read(options.folder), options.tune)
+    if options.keep and options.tune:
+        path = options.model / CONFIG
+        config = {**json.loads(path.read_text(encoding="utf-8")), "thresholds": document["thresholds"]}
+        path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(document, indent=1) + "\n")
     return 0
 
