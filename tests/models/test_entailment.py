@@ -7,6 +7,7 @@ from assistant.errors import ModelUnavailable
 from assistant.models.entailment import minilm_cross_encoder as cross
 from assistant.models.entailment.minilm_cross_encoder import MiniLMCrossEncoder
 from assistant.models.entailment.nli import NliModel
+from assistant.models.packs.catalog import backend_of
 from assistant.models.protocols import Statement
 
 BACKENDS = {"cross-encoder": (write_cross_encoder, MiniLMCrossEncoder), "nli": (write_nli, NliModel)}
@@ -43,6 +44,12 @@ def test_a_statement_is_judged_the_same_alone_as_among_others(model):
 def test_nothing_asked_is_nothing_judged(model):
     assert model.score([]) == []
     assert model.score(STATEMENTS)[1].answers is None
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_folder_says_which_backend_loads_it(name, tmp_path):
+    write, backend = BACKENDS[name]
+    assert backend_of("entailment", write(tmp_path / "model")) == f"{backend.__module__}:{backend.__name__}"
 
 
 @pytest.mark.parametrize("backend", [MiniLMCrossEncoder, NliModel])

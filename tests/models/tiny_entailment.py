@@ -57,7 +57,7 @@ def write_cross_encoder(folder: Path) -> Path:
     config = {**ENCODER, "vocab_size": made.get_vocab_size()}
     torch.manual_seed(0)
     save_file(model.pack_weights(model.build(config).state_dict()), folder / model.WEIGHTS)
-    (folder / model.CONFIG).write_text(json.dumps({"name": "tiny", "encoder": config}))
+    (folder / model.CONFIG).write_text(json.dumps({"model_type": "cross_encoder", "name": "tiny", "encoder": config}))
     return folder
 
 

@@ -1,8 +1,8 @@
 """The model alone on claims about timelines: thresholds chosen on some videos, figures on others.
 
-``python -m assistant.training.verifier.claims FOLDER --model MODEL [--tune NAME ... [--keep]]`` reads NAME.timeline.json and
-NAME.claims.json. The evidence of a claim is what a checker would hand over: the segments that it cites, else those
-that the words of question and claim are nearest to.
+``python -m assistant.training.verifier.claims FOLDER --model MODEL [--tune NAME ... [--keep]]`` reads
+NAME.timeline.json and NAME.claims.json. The evidence of a claim is what a checker would hand over: the segments that it
+cites, else those that the words of question and claim are nearest to.
 """
 
 from __future__ import annotations

@@ -254,7 +254,12 @@ class _Run:
 
         save_file(model.pack_weights(self._chosen), self._plan.out / model.WEIGHTS)
         (self._plan.out / model.TOKENIZER).write_bytes((self._plan.base / "tokenizer.json").read_bytes())
-        config = {"name": "verifier", "base": "sentence-transformers/all-MiniLM-L6-v2", "encoder": self._config}
+        config = {
+            "model_type": "cross_encoder",
+            "name": "verifier",
+            "base": "sentence-transformers/all-MiniLM-L6-v2",
+            "encoder": self._config,
+        }
         (self._plan.out / model.CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         written = model.MiniLMCrossEncoder(self._plan.out, device="cpu")
         found = figures.held_out(
