@@ -135,3 +135,9 @@ def test_what_is_said_is_not_seen_and_what_is_seen_is_not_said(composed):
         if example.kind == "witness" and example.support[0] == 1:
             assert any(line.startswith(("scene", "speech")) for line in example.statement.evidence)
     assert {example.support[0] for example in composed if example.kind == "witness"} == {0.0, 1.0}
+
+
+def test_telling_apart_is_measured_by_pairs():
+    assert figures._told_apart([0.9, 0.8], [0.1, 0.2]) == 1
+    assert figures._told_apart([0.1], [0.9]) == 0
+    assert figures._told_apart([0.9, 0.4], [0.5, 0.1]) == 0.75

@@ -53,7 +53,7 @@ def _example(
 
 
 def held_out(judge: Judge, transcripts: Iterable[Transcript]) -> dict[str, Any]:
-    """Loss, accuracy of both heads, errors marked supported in all and by kind, true sentences kept."""
+    """How well both heads tell apart, whatever the threshold; and at 0.5: loss, accuracy, errors let through, true kept."""
     transcripts = list(transcripts)
     near_questions = {fact.near for transcript in transcripts for fact in transcript.facts if fact.near}
     examples = test_examples(transcripts)
@@ -70,10 +70,17 @@ def held_out(judge: Judge, transcripts: Iterable[Transcript]) -> dict[str, Any]:
             relevance.append((row[3] >= SURE) == bool(example.answers))
             if example.statement.question in near_questions:
                 near.append(row[3] < SURE)
+    scored = list(zip(examples, rows, strict=True))
     errors = [marked for kind, values in kinds.items() if kind not in ("true", "absent") for marked in values]
     return {
         "examples": len(examples),
         "loss": loss / len(examples),
+        "support_told_apart": _told_apart(
+            [row[0] for e, row in scored if e.support[0]], [row[0] for e, row in scored if not e.support[0]]
+        ),
+        "relevance_told_apart": _told_apart(
+            [row[3] for e, row in scored if e.answers], [row[3] for e, row in scored if e.answers == 0]
+        ),
         "accuracy": _share(right),
         "relevance": _share(relevance),
         "relevance_near": _share(near),
@@ -82,6 +89,15 @@ def held_out(judge: Judge, transcripts: Iterable[Transcript]) -> dict[str, Any]:
         "absent_marked_supported": _share(kinds["absent"]),
         "marked_supported_by_kind": {kind: [sum(v), len(v)] for kind, v in sorted(kinds.items())},
     }
+
+
+def _told_apart(high: Sequence[float], low: Sequence[float]) -> float:
+    """The chance that one of ``high`` is above one of ``low``: the area under the ROC curve, 0.5 for guessing."""
+    ranks = sorted([(value, 0) for value in low] + [(value, 1) for value in high])
+    below, area = 0, 0
+    for _, is_high in ranks:
+        area, below = area + is_high * below, below + 1 - is_high
+    return round(area / max(1, len(high) * len(low)), 4)
 
 
 def _share(values: Sequence[bool]) -> float:

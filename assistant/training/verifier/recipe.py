@@ -106,7 +106,7 @@ class _Run:
         )
         self._rates = (ENCODER_RATE, HEAD_RATE)
         self._total = max(1, plan.examples // BATCH)
-        self._step, self._best, self._seconds = 0, float("inf"), 0.0
+        self._step, self._best, self._seconds = 0, 0.0, 0.0
         self._chosen: dict[str, torch.Tensor] = {}
         transcripts = material.load()
         self._material = [t for t in transcripts if t.name not in material.HELD_OUT]
@@ -198,13 +198,14 @@ class _Run:
     def _check(self) -> None:
         """Look at the held-out subjects, and keep the weights if they are the best so far."""
         found = figures.held_out(self._judge, self._held_out)
-        quality = found["loss"]
-        if quality < self._best:
+        # Not the loss: it grows with how sure the model is where it is wrong, while more and more is told apart.
+        quality = (found["support_told_apart"] + found["relevance_told_apart"]) / 2
+        if quality > self._best:
             self._best = quality
             self._chosen = {name: tensor.detach().cpu().clone() for name, tensor in self._network.state_dict().items()}
         self._note(held_out={name: value for name, value in found.items() if not isinstance(value, dict)})
         self._say(
-            f"step {self._step} of {self._total}: loss {quality:.3f}, support {found['accuracy']:.3f}, "
+            f"step {self._step} of {self._total}: told apart {quality:.3f}, support {found['accuracy']:.3f}, "
             f"errors marked supported {found['errors_marked_supported']:.3f}, true kept {found['true_kept']:.3f}, "
             f"relevance {found['relevance']:.3f}"
         )
