@@ -53,7 +53,7 @@ def _example(
 
 
 def held_out(judge: Judge, transcripts: Iterable[Transcript]) -> dict[str, Any]:
-    """How well both heads tell apart, whatever the threshold; and at 0.5: loss, accuracy, errors let through, true kept."""
+    """How well both heads tell apart at any threshold; at 0.5: loss, accuracy, errors let through, true kept."""
     transcripts = list(transcripts)
     near_questions = {fact.near for transcript in transcripts for fact in transcript.facts if fact.near}
     examples = test_examples(transcripts)
