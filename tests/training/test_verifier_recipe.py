@@ -9,7 +9,7 @@ from assistant.cli.main import main
 from assistant.errors import Cancelled, ModelUnavailable
 from assistant.models.entailment.minilm_cross_encoder import MiniLMCrossEncoder
 from assistant.models.protocols import Statement
-from assistant.training.verifier import base, claims, material, recipe
+from assistant.training.verifier import base, claims, figures, material, recipe
 
 STATEMENT = Statement(("speech: six eggs",), "How many eggs?", "Six eggs.")
 
@@ -86,3 +86,13 @@ def test_claims_are_scored_by_the_model_alone_with_thresholds_from_some_videos(t
     assert claims.main([str(tmp_path), "--model", str(tmp_path / "model"), "--tune", "first", "--keep"]) == 0
     kept = MiniLMCrossEncoder(tmp_path / "model", device="cpu")
     assert {"supported": kept.supported_from, "answers": kept.answers_from} == found["thresholds"]
+
+
+def test_the_shipped_verifier_tells_a_subject_that_it_never_saw(monkeypatch):
+    monkeypatch.undo()
+    shipped = MiniLMCrossEncoder(recipe.SHIPPED, device="cpu")
+    lecture = [t for t in material.load() if t.name == "volcano_lecture"]
+    found = figures.held_out(lambda examples: figures.as_rows(shipped.score([e.statement for e in examples])), lecture)
+    assert found["support_told_apart"] >= 0.85
+    assert found["relevance_told_apart"] >= 0.8
+    assert json.loads((recipe.SHIPPED / "figures.json").read_text())["held_out"]["support_told_apart"] >= 0.9
