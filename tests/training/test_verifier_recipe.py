@@ -36,9 +36,12 @@ def test_a_stopped_training_goes_on_to_the_same_model(tmp_path):
 
 
 def test_the_figures_stand_beside_the_weights(tmp_path):
-    plan = recipe.Plan(write_base(tmp_path / "base"), tmp_path / "out", examples=recipe.BATCH)
+    plan = recipe.Plan(write_base(tmp_path / "base"), tmp_path / "out", examples=25 * recipe.BATCH)
     recipe.train(plan, lambda _: None)
+    assert (tmp_path / "base").is_dir()
     found = json.loads((tmp_path / "out" / "figures.json").read_text())["held_out"]
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"model.safetensors", "tokenizer.json", "config.json", "figures.json", "training.jsonl"}
     assert set(found) >= {"accuracy", "relevance", "true_kept", "errors_marked_supported", "marked_supported_by_kind"}
 
 

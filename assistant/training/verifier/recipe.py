@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -78,7 +79,11 @@ def train(plan: Plan, say: Say, cancelled: Callable[[], bool] = lambda: False) -
     plan.out.mkdir(parents=True, exist_ok=True)
     run = _Run(plan, say)
     run.go(cancelled)
-    return run.write()
+    document = run.write()
+    (plan.out / CHECKPOINT).unlink()  # ten times the model, and of no use once it is written
+    if plan.base == plan.out / base.UNPACKED:
+        shutil.rmtree(plan.base)
+    return document
 
 
 class _Run:
