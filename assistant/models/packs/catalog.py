@@ -28,6 +28,11 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("descriptions", ""): "assistant.models.scene.openclip:OpenClipEncoder",
     ("speech", ""): "assistant.models.speech.whisper:WhisperTranscriber",
     ("language", ""): "assistant.models.chat.transformers_chat:TransformersChatModel",
+    ("entailment", "cross_encoder"): "assistant.models.entailment.minilm_cross_encoder:MiniLMCrossEncoder",
+    ("entailment", "deberta-v2"): "assistant.models.entailment.nli:NliModel",
+    ("entailment", "roberta"): "assistant.models.entailment.nli:NliModel",
+    ("entailment", "xlm-roberta"): "assistant.models.entailment.nli:NliModel",
+    ("entailment", "bert"): "assistant.models.entailment.nli:NliModel",
     ("voice", ""): "assistant.models.speech.silero:SileroVoiceDetector",
     ("server", ""): "assistant.models.chat.openai_api:OpenAIChatModel",
 }
