@@ -96,18 +96,20 @@ def _lexicon(changed_ns: tuple[int, ...]) -> Lexicon:
         kinds[kind] |= set(words.split())
         if kind not in ("negation", "hedge", "sure"):  # the stem of "hardly" is another word
             kinds[kind] |= {stem(word) for word in words.split()}
-    alike: dict[Stems, set[Stems]] = defaultdict(set)
-    for line in [*read_lines("words/alike.txt"), *read_lines("words/en/synonyms.txt")]:
-        wide, _, narrow = line.rpartition("<")
-        members = [stems(part) for part in narrow.split(",")]
-        wider = [stems(part) for part in wide.split(",")] if wide else members
-        for one in wider:
-            alike[one] |= {other for other in members if other != one}
     opposite: dict[str, set[str]] = defaultdict(set)
     for line in read_lines("words/opposite.txt"):
         left, right = (stem(word) for word in line.split())
         opposite[left].add(right)
         opposite[right].add(left)
+    alike: dict[Stems, set[Stems]] = defaultdict(set)
+    for line in [*read_lines("words/alike.txt"), *read_lines("words/en/synonyms.txt")]:
+        wide, _, narrow = line.rpartition("<")
+        members = [stems(part) for part in narrow.split(",")]
+        if len(members[0]) > 1 and opposite.keys() & set(members[0]):
+            continue  # "move left" stays two words, so that "move right" speaks against it
+        wider = [stems(part) for part in wide.split(",")] if wide else members
+        for one in wider:
+            alike[one] |= {other for other in members if other != one}
     rivals: dict[str, set[str]] = defaultdict(set)
     for line in read_lines("words/rivals.txt"):
         members_of_line = {stem(word) for word in line.split()}
