@@ -15,6 +15,7 @@ from assistant.errors import InputUnusable
 ROOT = Path(__file__).resolve().parent.parent
 PROMPTS_FOLDER = ROOT / "prompts"
 DEMO_FOLDER = ROOT / "assistant" / "packs" / "demo"  # the small weights that are shipped
+VERIFIER_FOLDER = DEMO_FOLDER.with_name("verifier")
 
 AnswererName = Literal["auto", "extractive", "llm"]
 

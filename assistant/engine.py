@@ -17,7 +17,7 @@ from assistant.analysis.context import AnalysisContext
 from assistant.chat import answer as chat
 from assistant.chat import summarize as summaries
 from assistant.chat.retrieval import Similarity
-from assistant.chat.rules.suggestions import suggestions
+from assistant.chat.verification.verifier import LayeredVerifier
 from assistant.config import AnswererName, Settings
 from assistant.core.progress import CancelCheck, Report, never, silent
 from assistant.core.timeline import Answer, Segment, Timeline
@@ -25,7 +25,7 @@ from assistant.errors import UnknownSegment, VideoUnreadable
 from assistant.exports import render as exports
 from assistant.media import video
 from assistant.models.protocols import ChatModel
-from assistant.models.registry import Models, Pack, resolve
+from assistant.models.registry import Models, Pack, entailment_model, resolve
 from assistant.store import Library
 
 if TYPE_CHECKING:
@@ -139,8 +139,8 @@ class Assistant:
             model=model,
             similarity=self.similarity(timeline) if model is not None else None,
             settings=self.settings,
-            # The setting of a pack is about its own language model, not about one that a person named.
-            second_opinion=self.pack.second_opinion and not self.settings.chat.language_model,
+            embedder=self.models.text_embedder(),
+            verifier=LayeredVerifier(entailment_model()),
             cancelled=cancelled,
         )
 
@@ -168,7 +168,7 @@ class Assistant:
 
     def suggestions(self, sha256: str) -> list[str]:
         """First questions made from this video."""
-        return suggestions(self._required(sha256))
+        return chat.suggestions(self._required(sha256))
 
     def summarize(
         self, sha256: str, *, answerer: AnswererName = "auto", cancelled: CancelCheck = never

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from assistant.chat.conversation import Turned, build_prompt
-from assistant.chat.extractive import ExtractiveAnswerer
+from assistant.chat.evidence import evidence_of
+from assistant.chat.followups import Exchange
+from assistant.chat.overview import suggested
+from assistant.chat.plan import reply
 from assistant.chat.retrieval import Similarity
-from assistant.chat.rules.followups import Exchange
-from assistant.chat.rules.questions import is_foreign
-from assistant.chat.rules.suggestions import suggestions
-from assistant.chat.verify import check, marks, rescored, resolve, says_not_found, tidy_marks
+from assistant.chat.verification.verifier import ClaimVerifier
+from assistant.chat.verify import marks, rescored, resolve, says_not_found, tidy_marks, verify_answer
+from assistant.chat.words import language_of
 from assistant.config import Limits, Settings
 from assistant.core.plaintext import PlainStream, plain_text
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Answer, Claim, Timeline
 from assistant.errors import ModelUnavailable, QuestionUnusable
-from assistant.models.protocols import ChatModel, GenerationOptions
+from assistant.models.protocols import ChatModel, GenerationOptions, TextEmbedder
 
-__all__ = ["Similarity", "Turn", "answer", "suggestions", "usable_question"]
+EXTRACTIVE = "extractive"
+
+__all__ = ["EXTRACTIVE", "Similarity", "Turn", "answer", "suggestions", "usable_question"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +37,12 @@ class Turn:
     answer: Answer
 
 
+def suggestions(timeline: Timeline, embedder: TextEmbedder | None = None) -> list[str]:
+    """First questions about a video, each tried: the rules answer it from this video."""
+    evidence = evidence_of(timeline, embedder)
+    return suggested(evidence, lambda text: reply(text, evidence))
+
+
 def answer(
     question: str,
     timeline: Timeline,
@@ -42,7 +51,8 @@ def answer(
     model: ChatModel | None = None,
     similarity: Similarity | None = None,
     settings: Settings,
-    second_opinion: bool = False,
+    embedder: TextEmbedder | None = None,
+    verifier: ClaimVerifier | None = None,
     cancelled: CancelCheck = never,
 ) -> Iterator[str | Answer]:
     """Pieces of an answer as they come; the last item is the whole, checked `Answer`, which replaces the pieces.
@@ -53,17 +63,16 @@ def answer(
     Args:
         model: None: the extractive answerer alone.
         similarity: text -> similarity of each segment's picture, float32 ``[segments]``.
-        second_opinion: ask the extractive answerer too where the model says that the video does not hold it, and let
-            it speak where it finds what the checks support. For models that overlook more than it misunderstands.
+        embedder: finds by meaning what no word names; None: by words alone.
+        verifier: judges the sentences; None: by rules and words alone.
 
     Raises:
         QuestionUnusable: empty or too long.
     """
     question = usable_question(question, settings.limits)
     if model is None:
-        yield from _told(_without_model(question, timeline, history))
+        yield from _told(_without_model(question, timeline, history, embedder, verifier))
         return
-    started = time.monotonic()
     pieces: list[str] = []
     try:
         prompt = build_prompt(
@@ -79,24 +88,15 @@ def answer(
         harmless = PlainStream()
         for piece in model.stream(prompt.messages, options, cancelled):
             pieces.append(piece)
-            if shown := harmless.feed(piece):
-                yield shown
-        if shown := harmless.rest():
-            yield shown
+            yield harmless.feed(piece)
+        yield harmless.rest()
     except ModelUnavailable as error:
         logger.warning("the language model failed: %s", error.what)
         notice = f"The language model did not answer ({error}). This answer was put together without it."
-        yield from _told(_noted(_without_model(question, timeline, history), (notice,)))
+        yield from _told(_noted(_without_model(question, timeline, history, embedder, verifier), (notice,)))
         return
-    logger.info("answered model=%s seconds=%.1f", model.name, time.monotonic() - started)
     stopped = cancelled()
-    made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings, similarity)
-    if made is not None and not made.found and second_opinion and not stopped:
-        other = _without_model(question, timeline, history, made.text)
-        if other.found and other.claims and all(claim.verdict == "supported" for claim in other.claims):
-            notice = "The language model did not find it in this video. This answer was put together without it."
-            yield from _told(_noted(other, (notice,)))
-            return
+    made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings, similarity, verifier)
     if made is not None:
         notices = ("Stopped before the end.",) if stopped else ()
         yield _noted(made, notices)
@@ -104,7 +104,9 @@ def answer(
         yield Answer(question, "", found=False, model=model.name, notices=("Stopped before the end.",))
     else:
         notice = "Nothing that the language model said could be supported. This answer was put together without it."
-        yield from _told(_noted(_without_model(question, timeline, history, "".join(pieces)), (notice,)))
+        yield from _told(
+            _noted(_without_model(question, timeline, history, embedder, verifier, "".join(pieces)), (notice,))
+        )
 
 
 def usable_question(question: str, limits: Limits) -> str:
@@ -124,20 +126,32 @@ def usable_question(question: str, limits: Limits) -> str:
     return text
 
 
-def _without_model(question: str, timeline: Timeline, history: Sequence[Turn], draft: str = "") -> Answer:
-    """What the extractive answerer says, checked like any answer; ``draft`` is what a model had said instead."""
-    answerer = ExtractiveAnswerer()
-    reply = answerer.reply(question, timeline, _exchanges(history))
-    citations, unresolved = resolve(reply.text, timeline)
+def _without_model(
+    question: str,
+    timeline: Timeline,
+    history: Sequence[Turn],
+    embedder: TextEmbedder | None,
+    verifier: ClaimVerifier | None,
+    draft: str = "",
+) -> Answer:
+    """What the rules say, checked like any answer; ``draft`` is what a model had said instead."""
+    made = reply(question, evidence_of(timeline, embedder), _exchanges(history))
+    citations, unresolved = resolve(made.text, timeline)
+    claims = verify_answer(question, made.text, timeline, verifier=verifier) if made.found else ()
+    if made.nearest and claims:
+        # The quotations are true; that they come nearest is a guess, and no answer.
+        claims = tuple(replace(claim, answers_question=False) for claim in claims)
+        claims = (replace(claims[0], verdict="not_checkable", reason="the nearest that was found"), *claims[1:])
     return Answer(
         question,
-        reply.text,
-        citations,
-        check(reply.text, timeline),
+        made.text,
+        citations if made.found else (),
+        claims,
         unresolved,
-        found=reply.found,
-        model=answerer.name,
+        found=made.found,
+        model=EXTRACTIVE,
         draft=clean(draft) if draft else "",
+        outcome=made.outcome,
     )
 
 
@@ -148,7 +162,10 @@ def _told(made: Answer) -> Iterator[str | Answer]:
 
 
 def _exchanges(history: Sequence[Turn]) -> list[Exchange]:
-    return [Exchange(turn.question, tuple(c.segment_id for c in turn.answer.citations)) for turn in history]
+    return [
+        Exchange(turn.question, tuple(c.segment_id for c in turn.answer.citations), turn.answer.found)
+        for turn in history
+    ]
 
 
 def _checked(
@@ -159,18 +176,19 @@ def _checked(
     model: str,
     settings: Settings,
     similarity: Similarity | None = None,
+    verifier: ClaimVerifier | None = None,
 ) -> Answer | None:
     """The model's answer with its verdicts; None where nothing of it can stand."""
     text = clean(raw)
     if not text:
         return None
-    claims = check(text, timeline, shown_ids)
+    claims = verify_answer(question, text, timeline, shown_ids, verifier)
     if says_not_found(text):
         refusal = next(claim for claim in claims if says_not_found(claim.text))
         return Answer(question, refusal.text, (), _refusal_claims([refusal]), found=False, model=model)
     _, unresolved = resolve(text, timeline, shown_ids)
     # The rules read English: of an answer in another language, to a question in one, only the marks are checked.
-    unread = is_foreign(question) and is_foreign(text)
+    unread = language_of(question) != "en" and language_of(text) != "en"
     if unread:
         claims = tuple(_unread(claim) for claim in claims)
     elif similarity is not None:

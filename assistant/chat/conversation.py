@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from assistant.chat.retrieval import Evidence, Similarity, retrieve
-from assistant.chat.rules.chapters import chapters, render_chapter
-from assistant.chat.rules.facts import facts_of
-from assistant.chat.rules.followups import Exchange, in_context
-from assistant.chat.rules.matching import scope_of
-from assistant.chat.rules.questions import Asked, understand
-from assistant.chat.rules.sentences import mark
+from assistant.chat.chapters import chapters, render_chapter
+from assistant.chat.compose import mark
+from assistant.chat.evidence import evidence_of
+from assistant.chat.followups import Exchange, in_context
+from assistant.chat.retrieval import Shown, Similarity, needed, retrieve
+from assistant.chat.understand import Asked, understand
 from assistant.chat.verify import MARK
 from assistant.core import prompts
 from assistant.core.timeline import Timeline
@@ -77,11 +76,11 @@ def build_prompt(
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _Parts:
     """The chapters (of a video that does not fit whole) and the evidence that each turn adds."""
 
     overview: str
-    parts: tuple[Evidence, ...]
+    parts: tuple[Shown, ...]
     ids: frozenset[int]
 
 
@@ -102,15 +101,15 @@ def _show(
     model: ChatModel,
     budget: int,
     similarity: Similarity | None,
-) -> _Shown:
+) -> _Parts:
     """The evidence of each turn; all of it at once where the whole video fits."""
     asked = _understood(texts, timeline, history)
     whole = retrieve(texts[0], timeline, budget, model.count_tokens, asked=asked[0], similarity=similarity)
     if len(whole.ids) == len(timeline.segments):
-        return _Shown("", (whole, *(Evidence((), "", 0) for _ in texts[1:])), frozenset(whole.ids))
+        return _Parts("", (whole, *(Shown((), "", 0) for _ in texts[1:])), frozenset(whole.ids))
     overview = _overview(timeline, model, budget // 4)
     left = budget - model.count_tokens(overview)
-    parts: list[Evidence] = []
+    parts: list[Shown] = []
     already: list[int] = []
     for place, text in enumerate(texts):
         share = int(left * (0.55 if place == 0 else 0.45 / _EARLIER_TURNS))
@@ -119,16 +118,16 @@ def _show(
         )
         already += part.ids
         parts.append(part)
-    return _Shown(overview, tuple(parts), frozenset((*already, *(int(found) for found in MARK.findall(overview)))))
+    return _Parts(overview, tuple(parts), frozenset((*already, *(int(found) for found in MARK.findall(overview)))))
 
 
 def _understood(texts: Sequence[str], timeline: Timeline, history: Sequence[Turned]) -> list[Asked]:
-    facts = facts_of(timeline)
+    evidence = evidence_of(timeline)
     exchanges = [Exchange(turn.question, turn.cited) for turn in history]
-    return [in_context(understand(text, facts), exchanges[:place], facts) for place, text in enumerate(texts)]
+    return [in_context(understand(text, evidence), exchanges[:place], evidence) for place, text in enumerate(texts)]
 
 
-def _messages(question: str, timeline: Timeline, history: Sequence[Turned], shown: _Shown) -> tuple[Message, ...]:
+def _messages(question: str, timeline: Timeline, history: Sequence[Turned], shown: _Parts) -> tuple[Message, ...]:
     first, *later = shown.parts
     messages = [Message("system", prompts.fill("system", overview=shown.overview, evidence=first.text))]
     asked = _understood([*(turn.question for turn in history), question], timeline, history)
@@ -142,31 +141,26 @@ def _messages(question: str, timeline: Timeline, history: Sequence[Turned], show
 
 def _overview(timeline: Timeline, model: ChatModel, most_tokens: int) -> str:
     """The chapters, evenly thinned to the budget; "" where not one fits."""
-    lines = [render_chapter(chapter) for chapter in chapters(facts_of(timeline))]
+    lines = [render_chapter(chapter) for chapter in chapters(evidence_of(timeline))]
     heading = "\nThe whole video in chapters (how often each label occurs)\n"
     while lines and model.count_tokens(heading + "\n".join(lines)) > most_tokens:
         lines = lines[::2] if len(lines) > 1 else []
     return heading + "\n".join(lines) + "\n" if lines else ""
 
 
-def _question(question: str, more: Evidence | None, note: str) -> str:
+def _question(question: str, more: Shown | None, note: str) -> str:
     added = prompts.fill("more", evidence=more.text) + "\n" if more is not None and more.text else ""
     return prompts.fill("answer", more=added, note=note, question=plain(question))
 
 
-def note_on(question: str, timeline: Timeline) -> str:
-    """The line that a prompt puts before this question, the first of a conversation; "" where it needs none."""
-    return _note(_understood([question], timeline, ())[0], timeline)
-
-
 def _note(asked: Asked, timeline: Timeline) -> str:
     """What our code knows of the places that the question means, since the evidence holds no times."""
-    if not asked.windows and not asked.place_ids and not asked.place_missing:
+    if not asked.times and not asked.near:
         return ""
-    scope = scope_of(asked, facts_of(timeline))
-    if not scope.seen:
+    meant = needed(replace(asked, terms=(), people=(), anchor=None, forms=frozenset()), evidence_of(timeline))
+    if not meant:
         return "The time or place in this question lies outside the video.\n"
-    return f"The time or place in this question means {mark([one.id for one in scope.seen])}.\n"
+    return f"The time or place in this question means {mark(sorted(meant))}.\n"
 
 
 def plain(text: str) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from assistant.chat.answer import clean
-from assistant.chat.extractive import NAME as EXTRACTIVE
+from assistant.chat.answer import EXTRACTIVE, clean
+from assistant.chat.chapters import Chapter, chapters
+from assistant.chat.compose import capital, picture, pictures, quotes, tell
+from assistant.chat.evidence import Evidence, evidence_of
+from assistant.chat.overview import telling
 from assistant.chat.retrieval import render_segment
-from assistant.chat.rules import sentences
-from assistant.chat.rules.chapters import Chapter, chapters
-from assistant.chat.rules.facts import Facts, facts_of
 from assistant.chat.verify import check
 from assistant.config import Settings
 from assistant.core import documents, prompts
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
-_RUNS_IN_CHAPTER = 6
+_SCENES_IN_CHAPTER = 6
 _TEMPLATE_TOKENS = 24
 
 
@@ -87,14 +87,14 @@ def summarize(
     Raises:
         Cancelled: stopped by the person.
     """
-    facts = facts_of(timeline)
-    found = chapters(facts)
-    segments = tuple(_segment_part(facts, one.id) for one in facts.seen)
-    composed = [_chapter_part(facts, chapter) for chapter in found]
-    whole = _whole_part(facts, found)
-    if model is None or not facts.seen:
+    evidence = evidence_of(timeline)
+    found = chapters(evidence)
+    segments = tuple(_segment_part(evidence, one.id) for one in timeline.segments)
+    composed = [_chapter_part(evidence, chapter) for chapter in found]
+    whole = _whole_part(evidence)
+    if model is None or not timeline.segments:
         return Summary(whole, tuple(composed), segments, EXTRACTIVE)
-    return _by_model(facts, composed, whole, segments, _Writer(model, settings, cancelled), progress)
+    return _by_model(evidence, composed, whole, segments, _Writer(model, settings, cancelled), progress)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class _Writer:
 
 
 def _by_model(
-    facts: Facts,
+    evidence: Evidence,
     composed: Sequence[SummaryPart],
     whole: SummaryPart,
     segments: tuple[SummaryPart, ...],
@@ -145,10 +145,11 @@ def _by_model(
             )
         for place, part in enumerate(composed):
             lines = _within(
-                [render_segment(facts.timeline.segments[i - 1]) for i in range(part.first_id, part.last_id + 1)], writer
+                [render_segment(evidence.timeline.segments[i - 1]) for i in range(part.first_id, part.last_id + 1)],
+                writer,
             )
             text = writer.write(lines, "this part of the video")
-            parts.append(_written(facts, part, text, writer.model.name))
+            parts.append(_written(evidence, part, text, writer.model.name))
             if progress is not None:
                 progress(place + 1, total)
         if len(parts) == 1:
@@ -157,7 +158,7 @@ def _by_model(
             )
         else:
             lines = _within([part.text for part in parts], writer)
-            last = _written(facts, whole, writer.write(lines, "the whole video"), writer.model.name)
+            last = _written(evidence, whole, writer.write(lines, "the whole video"), writer.model.name)
         if progress is not None:
             progress(total, total)
     except ModelFailed as error:
@@ -184,46 +185,44 @@ def _within(lines: Sequence[str], writer: _Writer) -> str:
     return "\n".join(kept)
 
 
-def _written(facts: Facts, composed: SummaryPart, text: str, model: str) -> SummaryPart:
+def _written(evidence: Evidence, composed: SummaryPart, text: str, model: str) -> SummaryPart:
     """The model's text with what the evidence does not support taken out; the composed text where nothing is left."""
     allowed = range(composed.first_id, composed.last_id + 1)
-    kept = [claim for claim in check(text, facts.timeline, allowed) if claim.verdict == "supported"]
+    kept = [claim for claim in check(text, evidence.timeline, allowed) if claim.verdict == "supported"]
     if not kept:
         return composed
     shown = " ".join(claim.text for claim in kept)
     return SummaryPart(composed.first_id, composed.last_id, composed.span, shown, tuple(kept), model)
 
 
-def _segment_part(facts: Facts, segment_id: int) -> SummaryPart:
-    one = facts.seen[segment_id - 1]
-    said = [s for s in facts.said if s.segment_id == segment_id]
-    text = f"{sentences.capital(sentences.picture(one))} [S{segment_id}]."
+def _segment_part(evidence: Evidence, segment_id: int) -> SummaryPart:
+    shown = picture(evidence, segment_id, "en") or "nothing recognised"
+    text = f"{capital(shown)} [S{segment_id}]."
+    said = [line for line in evidence.speech if line.segment_id == segment_id]
     if said:
-        text += f" Said: {sentences.listed([sentences.said_sentence(s) for s in said])}."
-    return SummaryPart(segment_id, segment_id, one.segment.span, text, check(text, facts.timeline), EXTRACTIVE)
+        text += f" {tell('en', 'said_there')} {quotes(said)}"
+    return _part(evidence, segment_id, segment_id, text)
 
 
-def _chapter_part(facts: Facts, chapter: Chapter) -> SummaryPart:
-    seen = facts.seen[chapter.first_id - 1 : chapter.last_id]
-    text = _told(facts, seen, _RUNS_IN_CHAPTER)
-    return SummaryPart(chapter.first_id, chapter.last_id, chapter.span, text, check(text, facts.timeline), EXTRACTIVE)
+def _chapter_part(evidence: Evidence, chapter: Chapter) -> SummaryPart:
+    return _part(evidence, chapter.first_id, chapter.last_id, _told(evidence, chapter.ids, 3, _SCENES_IN_CHAPTER))
 
 
-def _whole_part(facts: Facts, found: Sequence[Chapter]) -> SummaryPart:
-    if not facts.seen:
-        return SummaryPart(0, 0, Span(0.0, facts.duration_seconds), "Nothing was seen or heard.", (), EXTRACTIVE)
-    text = _told(facts, facts.seen, 10)
-    if facts.said:
-        said = [facts.said[0]] if len(facts.said) == 1 else [facts.said[0], facts.said[-1]]
-        text += f" Said, among other things: {sentences.listed([sentences.said_sentence(one) for one in said])}."
-    first, last = facts.seen[0], facts.seen[-1]
-    span = Span(first.segment.span.start_seconds, last.segment.span.end_seconds)
-    return SummaryPart(first.id, last.id, span, text, check(text, facts.timeline), EXTRACTIVE)
+def _whole_part(evidence: Evidence) -> SummaryPart:
+    count = len(evidence.timeline.segments)
+    if not count:
+        return SummaryPart(0, 0, Span(0.0, evidence.duration_seconds), "Nothing was seen or heard.", (), EXTRACTIVE)
+    return _part(evidence, 1, count, _told(evidence, range(1, count + 1), 6, 10))
 
 
-def _told(facts: Facts, seen: Sequence[Any], most: int) -> str:
-    """The occurrences of a stretch in order, evenly thinned where there are many."""
-    runs = facts.runs(seen)
-    if len(runs) > most:
-        runs = tuple(runs[round(place * (len(runs) - 1) / (most - 1))] for place in range(most))
-    return " ".join(f"{sentences.capital(sentences.run_sentence(run))}." for run in runs)
+def _told(evidence: Evidence, ids: Sequence[int], lines: int, scenes: int) -> str:
+    """A stretch in its own words and its occurrences in order, evenly thinned where there are many."""
+    said = [line for line in evidence.speech if line.segment_id in set(ids)]
+    parts = [f"{tell('en', 'said')} {quotes(telling(evidence, said, lines))}"] if said else []
+    shown = pictures(evidence, ids, "en", max(2, scenes - len(parts) * lines))
+    return " ".join([shown, *parts]).strip() or "Nothing was recognised."
+
+
+def _part(evidence: Evidence, first: int, last: int, text: str) -> SummaryPart:
+    span = Span(evidence.segment(first).span.start_seconds, evidence.segment(last).span.end_seconds)
+    return SummaryPart(first, last, span, text, check(text, evidence.timeline), EXTRACTIVE)

@@ -9,22 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.chat.rules.checks import judge
-from assistant.chat.rules.facts import facts_of
+from assistant.chat.sentences import split_sentences
+from assistant.chat.verification.absence import says_missing
+from assistant.chat.verification.verifier import ClaimVerifier, LayeredVerifier
 from assistant.core.timeline import Citation, Claim, Timeline, Verdict
 
 MARK = re.compile(r"\[\s*S(?:egment)?\s*(\d{1,9})\s*\]", re.IGNORECASE)
 # "[S1, S2]" and "[S1-S3]" as language models like to write them.
 _MARK_GROUP = re.compile(r"\[\s*(S\s*\d{1,9}(?:\s*(?:,|;|and|-|–|to)\s*S?\s*\d{1,9})+)\s*\]", re.IGNORECASE)
 _RANGE = re.compile(r"\[S(\d{1,9})\]\s*(?:to|-|–|through)\s*\[S(\d{1,9})\]")
-# A sentence ends at . ! ? before white space and a new beginning; a mark after the full stop still belongs to it.
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”')]*((?:\s*\[S\d{1,9}\])*)(?:\s+|$)|\n+")
-_NOT_FOUND = re.compile(
-    r"\bnot (?:in|shown in|seen in|part of|mentioned in|said in) (?:this|the) video\b|"
-    r"\bthe (?:video|evidence) (?:does not|doesn't) (?:show|say|hold|contain|mention|tell)\b|"
-    r"\b(?:is|are) not (?:shown|said|mentioned|visible) in (?:this|the) video\b",
-    re.IGNORECASE,
-)
 LIKER_BY = 1.0  # standard deviations
 _WORST: tuple[Verdict, ...] = ("contradicted", "unsupported", "not_checkable", "supported")
 _LONGEST_RANGE = 400
@@ -98,7 +91,7 @@ def _between(text: str, shown_ids: Collection[int]) -> set[int]:
 def statements(text: str) -> tuple[Statement, ...]:
     """The sentences of a text; marks right behind a sentence belong to it."""
     found: list[Statement] = []
-    for part in _sentences(text):
+    for part in split_sentences(text):
         bare = MARK.sub("", part).strip(" \t-*•;,.")
         if bare or not found:
             if part.strip():
@@ -111,26 +104,57 @@ def statements(text: str) -> tuple[Statement, ...]:
 
 def says_not_found(text: str) -> bool:
     """Whether an answer says that the video does not hold it, and cites nothing."""
-    return not marks(text) and bool(_NOT_FOUND.search(text))
+    return not marks(text) and says_missing(text)
 
 
-def check(text: str, timeline: Timeline, shown_ids: Collection[int] | None = None) -> tuple[Claim, ...]:
-    """One claim a sentence with its verdict, by rule.
+def check(
+    text: str,
+    timeline: Timeline,
+    shown_ids: Collection[int] | None = None,
+    *,
+    question: str = "",
+    verifier: ClaimVerifier | None = None,
+) -> tuple[Claim, ...]:
+    """One claim a sentence with its verdict and, where a question is given, whether it answers it.
 
-    A sentence without a mark counts as unsupported, unless it says that the video does not hold something and the
-    timeline agrees.
+    A sentence without a mark counts as unsupported, unless it is about the video itself or says that the video does
+    not hold something and the timeline agrees.
     """
-    facts = facts_of(timeline)
+    verifier = verifier or LayeredVerifier()
     claims: list[Claim] = []
     for statement in statements(tidy_marks(text)):
         _, unresolved = resolve(statement.text, timeline, shown_ids)
         usable = tuple(found for found in statement.ids if found not in unresolved)
-        verdict, evidence, reason = judge(statement.text, usable, facts)
+        judged = verifier.verify(statement.text, question, timeline, usable)
+        verdict, reason = judged.verdict, judged.reason
         if unresolved:
             gone = ", ".join(f"S{found}" for found in unresolved)
             verdict, reason = worst(verdict, "unsupported"), f"{gone} is not among the segments shown"
-        claims.append(Claim(statement.text, verdict, usable, evidence, reason))
+        claims.append(Claim(statement.text, verdict, usable, judged.evidence, reason, judged.answers_question))
     return tuple(claims)
+
+
+def verify_answer(
+    question: str,
+    text: str,
+    timeline: Timeline,
+    shown_ids: Collection[int] | None = None,
+    verifier: ClaimVerifier | None = None,
+) -> tuple[Claim, ...]:
+    """The claims of an answer, each held against the evidence and against the question."""
+    return check(text, timeline, shown_ids, question=question, verifier=verifier)
+
+
+def whole(claims: Sequence[Claim], text: str) -> Claim:
+    """The claims of several sentences as one: as bad as the worst, and an answer if any of them is one."""
+    if len(claims) == 1:
+        return replace(claims[0], text=text)
+    if not claims:
+        return Claim(text, "not_checkable", (), "timeline", "it says nothing")
+    chosen = min(claims, key=lambda claim: _WORST.index(claim.verdict))
+    relevant = [claim.answers_question for claim in claims if claim.answers_question is not None]
+    ids = tuple(dict.fromkeys(found for claim in claims for found in claim.segment_ids))
+    return replace(chosen, text=text, segment_ids=ids, answers_question=any(relevant) if relevant else None)
 
 
 def rescored(claims: Sequence[Claim], similarity: Callable[[str], NDArray[np.float32]]) -> tuple[Claim, ...]:
@@ -164,25 +188,3 @@ def worst(*verdicts: Verdict) -> Verdict:
 def supported_share(claims: Sequence[Claim]) -> float:
     """The share of claims that the evidence supports, in 0..1; 1 where nothing is claimed."""
     return sum(claim.verdict == "supported" for claim in claims) / len(claims) if claims else 1.0
-
-
-def _sentences(text: str) -> list[str]:
-    parts: list[str] = []
-    start = 0
-    for match in _SENTENCE_END.finditer(text):
-        end = match.end(1) if match.group(1) is not None else match.start()
-        before = text[start:end]
-        if _inside_quotes(before) or _abbreviated(text[start : match.start()]):
-            continue
-        parts.append(before)
-        start = match.end()
-    parts.append(text[start:])
-    return [part for part in parts if part.strip()]
-
-
-def _inside_quotes(text: str) -> bool:
-    return text.count("“") > text.count("”") or text.count('"') % 2 == 1
-
-
-def _abbreviated(text: str) -> bool:
-    return bool(re.search(r"\b(?:e\.g|i\.e|approx|no|vs|dr|mr|mrs|ms)\.$", text, re.IGNORECASE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Collection
@@ -15,6 +16,7 @@ from assistant.config import Settings
 from assistant.core.documents import Json
 from assistant.core.progress import Progress
 from assistant.core.timeline import Timeline
+from assistant.errors import InputUnusable
 
 if TYPE_CHECKING:
     from assistant.engine import Assistant
@@ -121,6 +123,34 @@ def timeline_of(engine: Assistant, path: Path, stop: Stop, only: Collection[str]
     """The video's timeline, analysed where the library does not hold it yet, with progress on standard error."""
     with ProgressLine() as line:
         return engine.analyze(path, progress=line, cancelled=stop, only=only)
+
+
+def read_json(path: Path, remedy: str) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        InputUnusable: no such file, or no JSON in it.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise InputUnusable(f"there is no file {path}", "check the path") from error
+    except (ValueError, RecursionError) as error:
+        raise InputUnusable(f"{path.name} is not JSON", remedy) from error
+
+
+def read_timeline(path: Path) -> Timeline:
+    """The timeline of a file as ``analyze --json`` writes it.
+
+    Raises:
+        InputUnusable: no such file, or not ``timeline/1``.
+    """
+    remedy = "give a video, or a document written by analyze VIDEO --json FILE"
+    document = read_json(path, remedy)
+    try:
+        return Timeline.from_json(document)
+    except ValueError as error:
+        raise InputUnusable(f"{path.name} is no timeline: {error}", remedy) from error
 
 
 class ProgressLine:

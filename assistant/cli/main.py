@@ -14,6 +14,7 @@ from assistant.cli import (
     analyze,
     ask,
     bench,
+    check,
     doctor,
     evaluate,
     explain,
@@ -28,9 +29,9 @@ from assistant.cli.common import Commands, Stop, command, say
 from assistant.config import Settings, load
 from assistant.errors import AssistantError, Cancelled, InputUnusable
 
-COMMANDS = (analyze, ask, summarize, explain, export, world, evaluate, models, train, doctor, bench)
+COMMANDS = (analyze, ask, check, summarize, explain, export, world, evaluate, models, train, doctor, bench)
 # Named in the contract, and still to come.
-NOT_BUILT = ("check", "search", "detect", "live", "batch", "library", "serve", "mcp")
+NOT_BUILT = ("search", "detect", "live", "batch", "library", "serve", "mcp")
 WRONG_USAGE = 2
 
 

@@ -16,6 +16,7 @@ from assistant.core.documents import Json
 Transition = Literal["start", "cut", "fade", "dissolve"]
 Verdict = Literal["supported", "unsupported", "contradicted", "not_checkable"]
 EvidenceKind = Literal["actions", "descriptions", "speech", "timeline"]
+Outcome = Literal["answer", "not_in_video", "cannot_tell", "not_looked_at", "small_talk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,11 +304,16 @@ class Claim:
     segment_ids: tuple[int, ...] = ()
     evidence: EvidenceKind = "timeline"
     reason: str = ""
+    answers_question: bool | None = None  # None: not judged
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered, and what it rests on. ``found`` is False where the video does not hold the answer."""
+    """What was answered, and what it rests on.
+
+    ``found`` is False where the video does not hold the answer; ``outcome`` says why: searched and not there, nothing
+    here could tell, or not looked at.
+    """
 
     schema: ClassVar[str] = "answer/1"
 
@@ -320,6 +326,11 @@ class Answer:
     model: str = "extractive"
     notices: tuple[str, ...] = ()  # e.g. why the language model did not speak
     draft: str = ""  # what the model said before unsupported sentences were withheld, "" where the same
+    outcome: Outcome | Literal[""] = ""  # "": as ``found`` says
+
+    def __post_init__(self) -> None:
+        if not self.outcome:
+            object.__setattr__(self, "outcome", "answer" if self.found else "not_in_video")
 
     def to_json(self) -> Json:
         """The document ``answer/1``."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Protocol
 
-from assistant.chat.extractive import NAME as EXTRACTIVE
+from assistant.chat.answer import EXTRACTIVE
 from assistant.chat.verify import MARK, resolve, says_not_found
 from assistant.config import AnswererName
 from assistant.core import documents

@@ -143,6 +143,44 @@ class ChatModel(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence to judge, the lines of evidence that it points at, and the question it was said to (may be empty).
+
+    A line names its witness, as in a prompt: ``speech: ...``, ``action: ...``, ``scene: ...``, ``text: ...``.
+    """
+
+    evidence: tuple[str, ...]
+    question: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entailment:
+    """Probabilities: the evidence supports the sentence, contradicts it, does not speak of it; these sum to 1.
+
+    Args:
+        answers: probability that the sentence answers its question, None where none was asked or the model cannot say.
+    """
+
+    supported: float
+    contradicted: float
+    not_there: float
+    answers: float | None
+
+
+class EntailmentModel(Protocol):
+    """Says whether evidence carries a sentence, and whether the sentence answers its question."""
+
+    name: str
+    supported_from: float  # probability from which on a sentence counts as supported
+    answers_from: float  # and as an answer to its question
+
+    def score(self, statements: Sequence[Statement]) -> list[Entailment]:
+        """One judgement per statement, in order. No evidence is evidence that does not speak of it."""
+        ...
+
+
 @runtime_checkable
 class ClipClassifier(ActionRecognizer, Protocol):
     """An action recogniser on which experiments can be made: ask ``isinstance`` before, since not every one can."""

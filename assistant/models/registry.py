@@ -7,10 +7,11 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from assistant.config import Settings
+from assistant.config import VERIFIER_FOLDER, Settings
 from assistant.core.clip import ClipSpec
 from assistant.core.files import human_bytes
 from assistant.errors import ModelUnavailable
@@ -20,6 +21,7 @@ from assistant.models.packs.catalog import KINDS, PACKS, WITNESSES, Kind, Pack, 
 from assistant.models.protocols import (
     ActionRecognizer,
     ChatModel,
+    EntailmentModel,
     ImageTextEncoder,
     TextEmbedder,
     Transcriber,
@@ -111,6 +113,18 @@ def require(pack: Pack) -> Pack:
         kinds = ", ".join(part.kind for part in missing)
         raise ModelUnavailable(f"the {pack.name} pack lacks {kinds} (looked in {pack.folder})", pack.remedy)
     return pack
+
+
+@lru_cache(maxsize=1)
+def entailment_model() -> EntailmentModel | None:
+    """The model that judges a sentence by its evidence, the same for every pack; None where its weights are not here.
+
+    Raises:
+        ModelUnavailable: they are here, and cannot be loaded.
+    """
+    if not (VERIFIER_FOLDER / "config.json").is_file():
+        return None
+    return cast(EntailmentModel, backend("entailment", VERIFIER_FOLDER)(VERIFIER_FOLDER))
 
 
 class Models:

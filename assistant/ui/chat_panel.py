@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from assistant.chat.extractive import NAME as EXTRACTIVE
+from assistant.chat.answer import EXTRACTIVE
 from assistant.core.timeline import Answer, Claim, Timeline
 from assistant.errors import AssistantError
 from assistant.store import Entry, StoredTurn
@@ -171,13 +171,14 @@ def _uncited(answer: Answer) -> list:
 
 def _verdicts(answer: Answer, timeline: Timeline) -> None:
     checkable = [claim for claim in answer.claims if claim.verdict != "not_checkable"]
-    held = [claim for claim in checkable if claim.verdict == "supported"]
+    # A tick says that it is true and that it answers; None: nobody asked whether it does.
+    held = [c for c in checkable if c.verdict == "supported" and c.answers_question is not False]
     if answer.unresolved:
         numbers = ", ".join(str(number) for number in answer.unresolved)
         st.caption(f":material/link_off: Points at what does not exist: segment {numbers}")
     if not checkable:
         return
-    doubtful = [claim for claim in checkable if claim.verdict != "supported"]
+    doubtful = [claim for claim in checkable if claim not in held]
     noun = "statement" if len(checkable) == 1 else "statements"
     line = f"{len(held)} of {len(checkable)} {noun} supported"
     if not doubtful:
@@ -189,7 +190,8 @@ def _verdicts(answer: Answer, timeline: Timeline) -> None:
 
 
 def _doubt(claim: Claim, timeline: Timeline) -> str:
-    word = "Contradicted" if claim.verdict == "contradicted" else "Not supported"
+    words = {"contradicted": "Contradicted", "supported": "True, but beside the question"}
+    word = words.get(claim.verdict, "Not supported")
     reason = f" ({markdown(claim.reason)})" if claim.reason else ""
     return f"**{word}:** {with_citations(claim.text, timeline)}{reason}"
 

@@ -94,7 +94,7 @@ def test_a_mark_of_nothing_is_reported(timeline):
 def test_where_nothing_is_left_the_answer_is_put_together_without_the_model(timeline):
     got = ask("What rotates?", timeline, Scripted("A dog rotates [S2]."))
     assert got.model == "extractive"
-    assert "blue square" in got.text
+    assert "blue square" in got.text.lower()
     assert "could be supported" in got.notices[0]
     assert "dog" in got.draft
 
@@ -102,7 +102,7 @@ def test_where_nothing_is_left_the_answer_is_put_together_without_the_model(time
 def test_where_neither_knows_it_is_not_in_this_video(timeline):
     got = ask("What does the dog do?", timeline, Scripted("The dog sleeps [S2]."))
     assert not got.found
-    assert "not in this video" in got.text.lower()
+    assert got.outcome == "not_in_video"
     assert got.citations == ()
 
 
@@ -112,19 +112,7 @@ def test_a_model_may_say_that_it_is_not_in_this_video(timeline):
     assert got.claims
 
 
-def test_what_a_model_overlooks_is_found_without_it_where_a_second_opinion_is_wanted(timeline):
-    got = ask("What rotates?", timeline, Scripted("Not in this video."), second_opinion=True)
-    assert (got.model, got.found, got.draft) == ("extractive", True, "Not in this video.")
-    assert "blue square" in got.text
-    assert "did not find it" in got.notices[0]
-
-
-def test_where_both_find_nothing_the_refusal_stays_the_models_own(timeline):
-    got = ask("What does the dog do?", timeline, Scripted("Not in this video."), second_opinion=True)
-    assert (got.model, got.found, got.notices) == ("scripted", False, ())
-
-
-def test_a_refusal_is_believed_where_no_second_opinion_is_wanted(timeline):
+def test_a_refusal_of_the_model_is_believed(timeline):
     got = ask("What rotates?", timeline, Scripted("Not in this video."))
     assert (got.model, got.found) == ("scripted", False)
 
@@ -184,15 +172,15 @@ FOLLOW_UPS = [
     (["When does the blue square rotate?", "What happens next?"], [3]),
     (["When does the blue square rotate?", "And before that?"], [1]),
     (["What does the red square do?", "What about the black star?"], [9]),
-    (["How many times does the red circle move left?", "And the red square?"], None),
+    (["How many times does the red circle move left?", "And the red square?"], [3]),
     (["What happens at 0:05?", "And at 0:09?"], [3]),
     (["What is said at 0:05?", "and in the last 8 seconds?"], [9]),
     (["When does the yellow triangle vanish?", "What colour is it?"], [7]),
-    (["What is the black star doing?", "Why?"], [9]),
+    (["What is the black star doing?", "Why?"], [8, 9]),
     (["What rotates?", "When?"], [2]),
     (["What rotates?", "What does it do?"], [2]),
     (["What rotates?", "How sure are you?"], [2]),
-    (["What does the red circle do?", "And the blue one?"], None),
+    (["What does the red circle do?", "And the blue one?"], [2]),
     (["When does the blue square rotate?", "and after that?", "and after that?"], [4, 5]),
     (["What is shown in segment 6?", "And what is said there?"], [6]),
 ]

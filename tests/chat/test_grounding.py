@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from timelines import KITCHEN, SHAPES, Row, timeline_of
 
 from assistant.chat.verify import check, marks, resolve, says_not_found, statements, supported_share, tidy_marks
-from assistant.core.timeline import Timeline
+from assistant.core.timeline import Provenance, Timeline
 from assistant.synthetic.vocabulary import ACTIONS, COLORS, any_sentence
 from assistant.synthetic.vocabulary import SHAPES as FORMS
 
@@ -95,10 +96,8 @@ SUPPORTED = [
     "A green star comes closer, for about 8 seconds [S4] [S5].",
     "At 0:05 the blue square rotates [S2].",
     "The red circle does not rotate [S1].",
-    "There is no dog [S1].",
     "The yellow triangle disappears [S7].",
     "No words are said there [S10].",
-    "Not in this video: there is no dog.",
     "The camera pans over a white bar [S6].",
     "A blue square is rotating, and the narrator says “the code is seven two” [S2].",
     "While a red circle moves left, the narrator says “the red circle moves left” [S1].",
@@ -148,11 +147,19 @@ def test_what_the_evidence_does_not_hold_is_caught(timeline, text):
     assert set(verdicts(text, timeline)) & {"unsupported", "contradicted"}, check(text, timeline)
 
 
+def test_what_is_denied_is_supported_only_where_a_model_could_have_seen_it(timeline):
+    listed = replace(timeline, provenance=Provenance("test", descriptions={"label_lists": ["everyday"]}))
+    for text in ("There is no dog [S1].", "Not in this video: there is no dog."):
+        assert verdicts(text, timeline) == ["not_checkable"], "no label list is known to hold a dog"
+        assert verdicts(text, listed) == ["supported"]
+        assert verdicts(text.replace("dog", "signature"), listed) == ["not_checkable"]
+
+
 def test_labels_of_any_recogniser_are_checked():
     kitchen = timeline_of(KITCHEN)
     assert verdicts("Someone opens a drawer in a kitchen [S1].", kitchen) == ["supported"]
     assert verdicts("The man at the table pours water into a glass [S4].", kitchen) == ["supported"]
-    assert verdicts("The man at the table pours milk into a glass [S4].", kitchen) == ["unsupported"]
+    assert verdicts("The man at the table pours milk into a glass [S4].", kitchen) == ["contradicted"]
     assert verdicts("A dog is asleep [S2].", kitchen) != ["contradicted"]
 
 

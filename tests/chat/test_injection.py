@@ -12,9 +12,9 @@ from conftest import ROOT
 from timelines import SHAPES, timeline_of
 
 from assistant.chat import answer as chat
+from assistant.chat.compose import safe
 from assistant.chat.conversation import Turned, build_prompt
 from assistant.chat.retrieval import render_segment
-from assistant.chat.rules.sentences import safe
 from assistant.config import Settings
 from assistant.core.plaintext import PlainStream
 from assistant.core.timeline import Answer, Timeline

@@ -106,7 +106,7 @@ def test_a_likeness_finds_what_no_word_names():
 def test_a_segment_is_one_line_without_a_time():
     segment = timeline_of(SHAPES).segments[0]
     line = render_segment(segment)
-    assert line == '[S1] | does: "moving left" | looks: "red circle" | says: "the red circle moves left"'
+    assert line == '[S1] | action: "moving left" | scene: "red circle" | speech: "the red circle moves left"'
 
 
 def test_an_action_that_fits_no_label_is_not_written_down():

@@ -54,6 +54,13 @@ def test_ask_prints_the_answer_and_the_time_of_each_citation(run):
     assert re.search(r"^  \[S\d+\] \d:\d\d\.\d-\d:\d\d\.\d$", out, re.MULTILINE)
 
 
+def test_check_prints_the_verdict_and_the_time_of_each_mark(run):
+    code, out, _ = run("check", SAMPLE, "A dog plays the piano. [S1]")
+    assert code == 0
+    assert out.startswith("not supported: ")
+    assert re.search(r"^  \[S1\] 0:00\.0-0:\d\d\.\d$", out, re.MULTILINE)
+
+
 def test_summarize_prints_the_whole_then_each_part_with_its_time(run):
     code, out, _ = run("summarize", SAMPLE, "--answerer", "extractive")
     assert code == 0
@@ -125,6 +132,7 @@ def test_every_command_of_the_table_has_a_test_here():
     tested = {
         "analyze",
         "ask",
+        "check",
         "summarize",
         "explain",
         "export",

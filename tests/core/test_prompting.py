@@ -58,13 +58,14 @@ def test_the_prompts_of_the_project_take_the_names_that_the_code_gives():
 
 
 def test_no_synonym_stands_in_two_groups_that_mean_the_opposite():
-    from assistant.chat.rules.words import stems, synonyms
+    from assistant.chat.words import stems, synonym_groups
 
-    groups = synonyms().groups
+    groups = synonym_groups()
     for one, other in (("left", "right"), ("rise", "fall"), ("appear", "vanish"), ("approach", "recede")):
-        assert stems(other) not in groups[stems(one)]
+        assert groups[stems(one)] != groups[stems(other)]
 
 
 def test_the_lists_of_words_are_there():
-    for name in ("synonyms", "frame", "colours", "shapes"):
-        assert read_lines(f"words/{name}.txt", PROMPTS_FOLDER)
+    for language in ("en", "de", "es"):
+        for name in ("kinds", "forms", "stop", "numbers", "times", "replies", "about", "cues", "synonyms"):
+            assert read_lines(f"words/{language}/{name}.txt", PROMPTS_FOLDER)

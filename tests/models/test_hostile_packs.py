@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from packs_at_hand import tiny_pack
+from tiny_language_model import write_language_model, write_tokenizer
 
 CASES: list[tuple[str, str, str, Callable[[Path], object]]] = []
 EVIL = """
@@ -112,7 +113,7 @@ def code_that_the_configuration_names_is_not_imported(folder):
     evil(folder)
 
 
-@trick("actions", "not V-JEPA 2")
+@trick("actions", "not V-JEPA 2|no backend here reads")
 def a_type_that_only_the_folders_code_knows_is_refused(folder):
     put(folder, "config.json", auto_map=AUTO_MAP, model_type="evil")
     evil(folder)
@@ -235,9 +236,8 @@ def a_frame_rate_that_is_a_table_is_refused(folder):
 
 
 def own_tokenizer(folder: Path, **settings) -> None:
-    """Give a model a tokenizer of its own: the demo language model's."""
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(ROOT / "assistant/packs/demo/language" / name, folder / name)
+    """Give a model a tokenizer of its own."""
+    write_tokenizer(folder)
     put(folder, "tokenizer_config.json", **settings)
     put_clip(folder, "text_cfg", hf_tokenizer_name="evil/tokenizer")
 
@@ -569,7 +569,7 @@ def told(tmp_path_factory) -> dict[str, dict]:
     """What came of each case, after one process without a network has loaded them all."""
     sound = tmp_path_factory.mktemp("sound")
     shutil.copytree(tiny_pack(tmp_path_factory), sound, dirs_exist_ok=True)
-    shutil.copytree(ROOT / "assistant/packs/demo/language", sound / "language")
+    write_language_model(sound / "language")
     base = tmp_path_factory.mktemp("hostile")
     plan = []
     for name, kind, _, change in CASES:

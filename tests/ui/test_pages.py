@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from desk_fixture import PACK, FakeAssistant, desk, fill
+from desk_fixture import FakeAssistant, desk, fill
 from streamlit.testing.v1 import AppTest
-from timelines import SHAPES, timeline_of
 
-from assistant.chat import answer as chat
 from assistant.config import ROOT
 from assistant.errors import LibraryUnusable, ModelUnavailable
 from assistant.models.scene import labels
@@ -154,27 +151,6 @@ def test_an_answer_has_links_to_its_moments_and_is_kept(here, sha256):
     assert any("1 of 2 statements supported" in item.label for item in app.expander)
     again = opened("watch", sha256)
     assert again.chat_message[1].markdown[0].value == answer
-
-
-class WithLanguageModel(FakeAssistant):
-    """Answers with the demo pack's own language model, as the engine does."""
-
-    def ask(self, sha256, question, *, history=(), answerer="auto", cancelled=lambda: False):
-        from assistant.models.chat.transformers_chat import TransformersChatModel
-
-        model = TransformersChatModel(PACK / "language", device="cpu", name="demo/language")
-        timeline = self.timeline(sha256)
-        return chat.answer(question, timeline, history=history, model=model, settings=self.settings)
-
-
-def test_the_packs_own_language_model_answers_on_the_page_and_is_named(here, sha256):
-    video = here.assistant.timeline(sha256).video
-    here.assistant.library.save_timeline(sha256, replace(timeline_of(SHAPES), video=video))
-    shared.install(Services(here.settings, WithLanguageModel(here.settings, here.assistant.library), here.jobs))
-    app = ask(opened("watch", sha256), "What is rotating?")
-    assert "blue square" in app.chat_message[1].markdown[0].value
-    assert "s=2)" in app.chat_message[1].markdown[0].value
-    assert "Answered by the language model demo/language" in texts(app).replace("\\", "")
 
 
 def test_what_the_video_does_not_hold_is_said_plainly(here, sha256):

@@ -30,6 +30,11 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("speech", ""): "assistant.models.speech.whisper:WhisperTranscriber",
     ("language", ""): "assistant.models.chat.transformers_chat:TransformersChatModel",
     ("embed", ""): "assistant.models.embed.minilm:MiniLMEmbedder",
+    ("entailment", "cross_encoder"): "assistant.models.entailment.minilm_cross_encoder:MiniLMCrossEncoder",
+    ("entailment", "deberta-v2"): "assistant.models.entailment.nli:NliModel",
+    ("entailment", "roberta"): "assistant.models.entailment.nli:NliModel",
+    ("entailment", "xlm-roberta"): "assistant.models.entailment.nli:NliModel",
+    ("entailment", "bert"): "assistant.models.entailment.nli:NliModel",
     ("voice", ""): "assistant.models.speech.silero:SileroVoiceDetector",
     ("server", ""): "assistant.models.chat.openai_api:OpenAIChatModel",
 }
@@ -89,7 +94,6 @@ class Pack:
     Args:
         folder: laid out as docs/packs.md says: a folder for each kind.
         answerer: who answers where the person did not choose.
-        second_opinion: whether the extractive answerer looks too where the language model finds nothing.
         none_below: overrides the recogniser's own "none of my labels" gate.
         note: what the pack is for and what it is not for; shown wherever its results are.
         remedy: what to do when a part is missing.
@@ -103,7 +107,6 @@ class Pack:
     note: str
     remedy: str
     answerer: AnswererName = "llm"
-    second_opinion: bool = False
     none_below: float | None = None
     notice: str = ""
 
@@ -141,7 +144,6 @@ def demo_pack(home: Path, machine: Machine) -> Pack:
         note="small models trained on generated videos of coloured shapes: they show how everything works,"
         " and their answers about real videos mean nothing",
         remedy="fetch the project's files again, or run python -m assistant train demo",
-        second_opinion=True,
     )
 
 
@@ -239,7 +241,6 @@ def by_kind(packs: Sequence[Pack]) -> Pack:
         label_lists=scene.label_lists,
         note=by_default.note if len(used) < 2 else told_by_kind(speaking),
         answerer=answers.answerer,
-        second_opinion=answers.second_opinion,
         none_below=speaking.get("actions", by_default).none_below,
     )
 

@@ -1,1 +1,0 @@
-"""Understanding questions and composing answers from a timeline alone, without a language model."""

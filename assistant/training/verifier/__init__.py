@@ -1,0 +1,1 @@
+"""The recipe of the starter pack's entailment model: written timelines, planted errors, training, figures."""
