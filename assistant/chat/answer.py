@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from assistant.chat.conversation import Turned, build_prompt
 from assistant.chat.evidence import evidence_of
@@ -63,27 +64,25 @@ def answer(
     Args:
         model: None: the extractive answerer alone.
         similarity: text -> similarity of each segment's picture, float32 ``[segments]``.
-        embedder: finds by meaning what no word names; None: by words alone.
-        verifier: judges the sentences; None: by rules and words alone.
+        embedder, verifier: find by meaning and judge the sentences; None: by words, and by rules, alone.
 
     Raises:
         QuestionUnusable: empty or too long.
     """
     question = usable_question(question, settings.limits)
+    without = partial(_without_model, question, timeline, history, embedder, verifier)
     if model is None:
-        yield from _told(_without_model(question, timeline, history, embedder, verifier))
+        yield from _told(without())
         return
     pieces: list[str] = []
     try:
+        turns = [_turned(turn) for turn in history]
         prompt = build_prompt(
-            question,
-            timeline,
-            [_turned(turn) for turn in history],
-            model,
+            question, timeline, turns, model,
             evidence_tokens=settings.chat.evidence_tokens,
             answer_tokens=settings.chat.answer_tokens,
             similarity=similarity,
-        )
+        )  # fmt: skip
         options = GenerationOptions(settings.chat.answer_tokens, timeout_seconds=settings.chat.timeout_seconds)
         harmless = PlainStream()
         for piece in model.stream(prompt.messages, options, cancelled):
@@ -93,7 +92,7 @@ def answer(
     except ModelUnavailable as error:
         logger.warning("the language model failed: %s", error.what)
         notice = f"The language model did not answer ({error}). This answer was put together without it."
-        yield from _told(_noted(_without_model(question, timeline, history, embedder, verifier), (notice,)))
+        yield from _told(_noted(without(), (notice,)))
         return
     stopped = cancelled()
     made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings, similarity, verifier)
@@ -104,9 +103,7 @@ def answer(
         yield Answer(question, "", found=False, model=model.name, notices=("Stopped before the end.",))
     else:
         notice = "Nothing that the language model said could be supported. This answer was put together without it."
-        yield from _told(
-            _noted(_without_model(question, timeline, history, embedder, verifier, "".join(pieces)), (notice,))
-        )
+        yield from _told(_noted(without("".join(pieces)), (notice,)))
 
 
 def usable_question(question: str, limits: Limits) -> str:

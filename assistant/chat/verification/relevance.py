@@ -326,7 +326,7 @@ def _person(question: str, bare: str, asked: Statement, told: Statement, evidenc
         if not any(expresses(asked.stems, one) for one in unit.stems)
     )
     known = {member[0] for word in ("person",) for member in kept.alike.get(word, ()) if len(member) == 1}
-    roles = known | _ROLES
+    roles = known | kept.kinds["somebody"]
     role = any(word in roles for word in told.stems if word not in asked.stems)
     pronoun = re.search(
         r"\b(?:i|me|my|you|he himself|nobody|no one|everybody|everyone|all of them|niemand|jemand|"
@@ -335,21 +335,6 @@ def _person(question: str, bare: str, asked: Statement, told: Statement, evidenc
         re.IGNORECASE,
     )
     return named or role or bool(pronoun) or bool(QUOTED.search(bare))
-
-
-_ROLES = frozenset(
-    stem(word)
-    for word in (  # noqa: SIM905
-        "mother father grandmother grandfather grandma grandpa mum mom dad sister brother aunt uncle cousin "
-        "wife husband daughter son child kid parent family friend neighbour colleague boss director principal "
-        "manager teacher student pupil lecturer professor doctor nurse mechanic driver pilot captain cook "
-        "chef waiter police officer fireman inspector customer client guest visitor owner audience crowd team "
-        "coach player trainer dancer singer musician host presenter narrator speaker interviewer volunteer "
-        "mayor president minister judge lawyer farmer baker butcher carpenter plumber electrician engineer "
-        "scientist author writer artist painter photographer employee worker staff woman man girl boy baby "
-        "lady gentleman company club school council townhall firm"
-    ).split()
-)
 
 
 def _named(question: str, bare: str, asked: Statement, told: Statement, evidence: Evidence) -> bool | None:
