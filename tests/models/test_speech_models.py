@@ -344,6 +344,16 @@ def test_a_multilingual_model_takes_a_language_or_detects_one(tmp_path):
     model.transcribe(noise(2), [Span(0, 2)], language="de")
 
 
+def test_the_language_of_a_short_sound_is_asked_of_all_its_features(tmp_path):
+    model = WhisperTranscriber(small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865))
+    chunk = Chunk(Span(0, 2), 1.8)
+    features = model._features([chunk], noise(2), {})[0].detach()
+    ((piece, found),) = model._by_piece(chunk, features, [Span(0.1, 1.9)])
+    (theirs,) = model._model.detect_language(features[None])[1]
+    assert piece == chunk.span
+    assert found == pytest.approx({code: float(value) for code, value in theirs.items()}, abs=1e-5)
+
+
 def test_no_chunk_goes_through_the_encoder_twice_to_detect_the_language(tmp_path):
     path = small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865)
     model = WhisperTranscriber(path, decoding=DecodingOptions(temperatures=(0.0,), max_chunk_seconds=2.0))

@@ -194,8 +194,11 @@ class WhisperTranscriber:
         self, chunk: Chunk, features: torch.Tensor, voiced: Sequence[Span]
     ) -> list[tuple[Span, dict[str, float]]]:
         """The chunk's pieces with their probabilities of each language, by their part of the features."""
-        found = []
-        for piece in pieces_of(chunk.span, voiced):
+        found: list[tuple[Span, dict[str, float]]] = []
+        pieces = pieces_of(chunk.span, voiced)
+        if len(pieces) == 1:  # with the silence behind it, which Whisper knows: a short slice is taken for anything
+            return [(chunk.span, language_probabilities(self._model, self._tokenizer("en"), features))]
+        for piece in pieces:
             first, last = (
                 round((seconds - chunk.span.start_seconds) * FEATURES_PER_SECOND)
                 for seconds in (piece.start_seconds, piece.end_seconds)
