@@ -299,7 +299,7 @@ def test_nonsense_is_suppressed_with_its_reason_and_its_place(english):
     assert result.language is None
     assert len(result.suppressed) == 1
     assert result.suppressed[0].reason
-    assert result.suppressed[0].span == Span(0.8, 5.0)
+    assert result.suppressed[0].span == Span(0.5, 5.0)
 
 
 def test_no_voice_means_no_words_and_no_work(english):
@@ -356,7 +356,8 @@ def test_the_language_of_a_short_sound_is_asked_of_all_its_features(tmp_path):
 
 def test_no_chunk_goes_through_the_encoder_twice_to_detect_the_language(tmp_path):
     path = small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865)
-    model = WhisperTranscriber(path, decoding=DecodingOptions(temperatures=(0.0,), max_chunk_seconds=2.0))
+    options = DecodingOptions(temperatures=(0.0,), max_chunk_seconds=2.0, padding_seconds=0.2)
+    model = WhisperTranscriber(path, decoding=options)
     heard = []
     hook = model._model.encoder.register_forward_pre_hook(lambda module, given: heard.append(len(given[0])))
     samples, speech = noise(12, FAINT), [Span(2.5 * part, 2.5 * part + 0.8 + part / 10) for part in range(5)]
