@@ -65,12 +65,13 @@ def timeline_of(context: AnalysisContext, video: Video, visual: Visual, findings
     absences += [item for item in findings if isinstance(item, Absence)]
     if not video.has_picture:
         absences.insert(0, Absence("picture", "the file holds sound alone"))
+    voiced = [item.span for item in findings if isinstance(item, Voice)]
     observations = [item for item in findings if isinstance(item, Observation)]
     return Timeline(
         video=video,
         segments=fusion.fuse(evidence, utterances, _vocabulary(context, visual.about)),
         shots=visual.shots,
-        speech_spans=tuple(item.span for item in findings if isinstance(item, Voice)),
+        speech_spans=tuple(sorted(voiced, key=lambda span: span.start_seconds)),
         absences=tuple(absences),
         provenance=_provenance(context, utterances, visual, _tracks(findings), absences),
         suppressed=tuple(item for item in findings if isinstance(item, Suppressed)),

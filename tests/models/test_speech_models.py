@@ -16,7 +16,7 @@ from conftest import ROOT
 
 from assistant.core.timeline import Span
 from assistant.errors import Cancelled, InputUnusable, ModelUnavailable
-from assistant.models.speech.chunks import SAMPLE_RATE_HZ, Chunk, pack_chunks
+from assistant.models.speech.chunks import SAMPLE_RATE_HZ, Chunk, pack_chunks, unsure_spans
 from assistant.models.speech.gates import (
     Draft,
     GateLimits,
@@ -61,6 +61,9 @@ def detector():
 
 def noise(seconds, level=0.05):
     return (np.random.default_rng(1).standard_normal(int(seconds * SAMPLE_RATE_HZ)) * level).astype(np.float32)
+
+
+FAINT = 0.003  # a level at which no voice is looked for beside the detector's
 
 
 # Voice activity
@@ -291,16 +294,16 @@ def english(tmp_path_factory):
 
 
 def test_nonsense_is_suppressed_with_its_reason_and_its_place(english):
-    result = english.transcribe(noise(5), [Span(1, 2), Span(3.5, 5)])
+    result = english.transcribe(noise(5, FAINT), [Span(1, 2), Span(3.5, 5)])
     assert result.utterances == ()
     assert result.language is None
     assert len(result.suppressed) == 1
     assert result.suppressed[0].reason
-    assert result.suppressed[0].span == Span(0.8, 5.0)
+    assert result.suppressed[0].span == Span(0.5, 5.0)
 
 
 def test_no_voice_means_no_words_and_no_work(english):
-    result = english.transcribe(noise(2), [])
+    result = english.transcribe(noise(2, FAINT), [])
     assert (result.utterances, result.suppressed, result.language) == ((), (), None)
 
 
@@ -341,12 +344,23 @@ def test_a_multilingual_model_takes_a_language_or_detects_one(tmp_path):
     model.transcribe(noise(2), [Span(0, 2)], language="de")
 
 
+def test_the_language_of_a_short_sound_is_asked_of_all_its_features(tmp_path):
+    model = WhisperTranscriber(small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865))
+    chunk = Chunk(Span(0, 2), 1.8)
+    features = model._features([chunk], noise(2), {})[0].detach()
+    ((piece, found),) = model._by_piece(chunk, features, [Span(0.1, 1.9)])
+    (theirs,) = model._model.detect_language(features[None])[1]
+    assert piece == chunk.span
+    assert found == pytest.approx({code: float(value) for code, value in theirs.items()}, abs=1e-5)
+
+
 def test_no_chunk_goes_through_the_encoder_twice_to_detect_the_language(tmp_path):
     path = small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865)
-    model = WhisperTranscriber(path, decoding=DecodingOptions(temperatures=(0.0,), max_chunk_seconds=2.0))
+    options = DecodingOptions(temperatures=(0.0,), max_chunk_seconds=2.0, padding_seconds=0.2)
+    model = WhisperTranscriber(path, decoding=options)
     heard = []
     hook = model._model.encoder.register_forward_pre_hook(lambda module, given: heard.append(len(given[0])))
-    samples, speech = noise(12), [Span(2.5 * part, 2.5 * part + 0.8 + part / 10) for part in range(5)]
+    samples, speech = noise(12, FAINT), [Span(2.5 * part, 2.5 * part + 0.8 + part / 10) for part in range(5)]
     result = model.transcribe(samples, speech)
     hook.remove()
     assert heard == [3, 2]
@@ -407,6 +421,8 @@ def test_what_is_written_behind_a_doubled_timestamp_is_left_to_the_next_decoding
 class Scripted(WhisperTranscriber):
     """Writes the tokens it is given for the chunk that begins at a time; its encoder and decoder are not asked."""
 
+    certainty = (-0.2, 0.01)
+
     def _decode(self, features, chunks, language):
         begin = self._tokenizer(language).timestamp_begin
         results = []
@@ -417,8 +433,9 @@ class Scripted(WhisperTranscriber):
                     tokens.append(begin + round(part * 50))
                 else:
                     tokens += self._tokenizer(language).encode(part)
+            logprob, no_speech = self.certainty
             text = self._tokenizer(language).decode([token for token in tokens if token < begin])
-            results.append(SimpleNamespace(tokens=tokens, text=text, no_speech_prob=0.01, avg_logprob=-0.2))
+            results.append(SimpleNamespace(tokens=tokens, text=text, no_speech_prob=no_speech, avg_logprob=logprob))
         return results
 
 
@@ -443,7 +460,34 @@ def test_words_behind_a_cut_are_decoded_from_there(scripted):
 
 def test_a_cut_before_silence_asks_for_nothing_more(scripted):
     scripted.script = {0: [0.0, " We went to the sea.", 8.0, 8.0]}
-    assert len(scripted.transcribe(noise(20), [Span(0, 8), Span(9.9, 10)]).utterances) == 1
+    assert len(scripted.transcribe(noise(20, FAINT), [Span(0, 8), Span(9.9, 10)]).utterances) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "logprob", "no_speech", "believed"),
+    [
+        (" And so we went down to the sea.", -0.3, 0.1, True),
+        (" And so we went down to the sea.", -0.8, 0.1, False),
+        (" And so we went down to the sea.", -0.3, 0.9, False),
+        (" Thank you.", -0.3, 0.1, False),
+        (" Oh oh oh oh oh", -0.3, 0.1, False),
+    ],
+)
+def test_words_in_loud_sound_without_voice_are_believed_where_they_are_sure(
+    scripted, text, logprob, no_speech, believed
+):
+    scripted.script = {0: [0.0, text, 8.0]}
+    scripted.certainty = (logprob, no_speech)
+    result = scripted.transcribe(noise(10, 0.1), [])
+    scripted.certainty = (-0.2, 0.01)
+    assert [u.text for u in result.utterances] == ([text.strip()] if believed else [])
+    assert bool(result.suppressed) is not believed
+
+
+def test_sound_that_may_hide_a_voice_is_loud_and_has_none_found_in_it():
+    samples = np.concatenate([noise(10, 0.1), noise(10, 0.001), noise(5, 0.1)])
+    assert unsure_spans(samples, [Span(2, 6), Span(9.5, 12)]) == [Span(0, 2), Span(6, 9.5), Span(20, 25)]
+    assert unsure_spans(samples[:0], []) == []
 
 
 def test_a_loop_takes_its_own_sentences_alone(scripted):

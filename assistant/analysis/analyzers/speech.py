@@ -17,6 +17,7 @@ from assistant.core.progress import CancelCheck
 from assistant.core.timeline import Absence, Span, Utterance, Word
 from assistant.media.audio import SAMPLE_RATE
 from assistant.media.probe import check
+from assistant.models.speech.chunks import unsure_spans
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ VERSION = "4"
 
 
 class SpeechAnalyzer:
-    """Voice by the detector, words by the transcriber, which is loaded only for a video with voice."""
+    """Voice by the detector, words by the transcriber, which is loaded only for a video with voice, or with sound that
+    may hide one."""
 
     kind = "speech"
     needs = Needs(sound=True)
@@ -52,7 +54,7 @@ class SpeechAnalyzer:
         samples, end = stream.sound(), stream.video.duration_seconds
         voiced = self._voiced(samples, end, cancelled)
         yield from map(Voice, voiced)
-        if not voiced:
+        if not voiced and not unsure_spans(samples, voiced):
             yield Absence(self.kind, "no voice was found in the sound")
             return
         transcriber = self._context.models.transcriber()
@@ -60,7 +62,10 @@ class SpeechAnalyzer:
         utterances = [_clipped(item, end) for item in result.utterances if item.span.start_seconds < end]
         yield from utterances
         yield from result.suppressed
-        if not utterances:
+        yield from (Voice(item.span) for item in utterances if not any(item.span.touches(one) for one in voiced))
+        if not utterances and not voiced:
+            yield Absence(self.kind, "no voice was found in the sound")
+        elif not utterances:
             count = len(result.suppressed)
             reason = f"voice was heard, but none of the words were sure enough ({count} set aside)"
             yield Absence(self.kind, reason)

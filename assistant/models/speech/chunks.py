@@ -12,14 +12,55 @@ from assistant.core.timeline import Span
 
 SAMPLE_RATE_HZ = 16_000
 _FRAME_SECONDS = 0.05
+# 40 dB below full scale, in frames of half a second: below it is what a room or a recorder adds.
+_LOUD, _LEVEL_SECONDS = 0.01, 0.5
+_LEAST_UNSURE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What is transcribed at once: the span that is cut out, and how much of it is voiced."""
+    """What is transcribed at once: the span that is cut out, how much of it is voiced, and how much may be."""
 
     span: Span
     voiced_seconds: float
+    unsure_seconds: float = 0.0
+
+
+def chunk_of(span: Span, voiced: Sequence[Span], unsure: Sequence[Span] = ()) -> Chunk:
+    """The chunk of this span, with the seconds of both kinds in it."""
+    return Chunk(span, *(sum(one.overlap_seconds(span) for one in spans) for spans in (voiced, unsure)))
+
+
+def unsure_spans(samples: NDArray[np.float32], voiced: Sequence[Span]) -> list[Span]:
+    """Where there is sound but no voice was found in it: music may hide one from the voice detector.
+
+    Args:
+        samples: mono float32 ``[N]`` at 16 kHz.
+        voiced: in order of time.
+    """
+    frame = int(_LEVEL_SECONDS * SAMPLE_RATE_HZ)
+    found: list[Span] = []
+    start: float | None = None
+    for index in range(len(samples) // frame + 1):
+        part = samples[index * frame : (index + 1) * frame]
+        is_loud = len(part) > 0 and float(np.square(part, dtype=np.float32).mean()) >= _LOUD**2
+        now = index * _LEVEL_SECONDS
+        if is_loud and start is None:
+            start = now
+        elif not is_loud and start is not None:
+            found.append(Span(start, now))
+            start = None
+    if start is not None:
+        found.append(Span(start, len(samples) / SAMPLE_RATE_HZ))
+    left: list[Span] = []
+    for loud in found:
+        edges = [loud.start_seconds]
+        for one in voiced:
+            if one.overlap_seconds(loud) > 0:
+                edges += [max(loud.start_seconds, one.start_seconds), min(loud.end_seconds, one.end_seconds)]
+        edges.append(loud.end_seconds)
+        left += [Span(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= _LEAST_UNSURE_SECONDS]
+    return left
 
 
 def pack_chunks(

@@ -19,7 +19,7 @@ from assistant.errors import Cancelled as Stopped
 from assistant.errors import InputUnusable, ModelFailed
 from assistant.models.protocols import Transcription
 from assistant.models.speech.alignment import AlignedWord, align
-from assistant.models.speech.chunks import Chunk, chunk_samples, pack_chunks
+from assistant.models.speech.chunks import Chunk, chunk_of, chunk_samples, pack_chunks, unsure_spans
 from assistant.models.speech.gates import Draft, GateLimits, compression_ratio, reason_to_suppress
 from assistant.models.speech.languages import FEATURES_PER_SECOND, language_probabilities, pieces_of, stretches
 from assistant.models.speech.passages import Passage, read
@@ -112,14 +112,18 @@ class WhisperTranscriber:
 
         self._check_language(language)
         started = time.monotonic()
-        voiced = sorted(speech, key=lambda span: span.start_seconds)
-        chunks = pack_chunks(
+        sure = sorted(speech, key=lambda span: span.start_seconds)
+        # A model of single sentences is not asked what it makes of music.
+        unsure = unsure_spans(samples, sure) if self.decoding.timestamps else []
+        voiced = sorted([*sure, *unsure], key=lambda span: span.start_seconds)
+        packed = pack_chunks(
             voiced,
             samples,
             max_seconds=min(WINDOW_SECONDS, self.decoding.max_chunk_seconds),
             join_gap_seconds=self.decoding.join_gap_seconds,
             padding_seconds=self.decoding.padding_seconds,
         )
+        chunks = [chunk_of(chunk.span, sure, unsure) for chunk in packed]
         if not chunks:
             return Transcription((), (), None)
         found: list[Utterance | Suppressed] = []
@@ -134,7 +138,7 @@ class WhisperTranscriber:
                     batch, waiting = waiting[: self._batch_size()], waiting[self._batch_size() :]
                     decoded += len(batch)
                     features = self._features([chunk for chunk, _ in batch], samples, heard)
-                    waiting = [*waiting, *self._transcribe_batch(batch, features, voiced, usual, found)]
+                    waiting = [*waiting, *self._transcribe_batch(batch, features, (sure, unsure), usual, found)]
         except RuntimeError as error:
             raise ModelFailed(
                 f"the speech model {self.name} failed: {error}", "choose a smaller model or set the device to cpu"
@@ -152,11 +156,16 @@ class WhisperTranscriber:
         self,
         batch: Sequence[tuple[Chunk, str]],
         features: torch.Tensor,
-        voiced: Sequence[Span],
+        kinds: tuple[Sequence[Span], Sequence[Span]],
         usual: str,
         found: list[Utterance | Suppressed],
     ) -> list[tuple[Chunk, str]]:
-        """Put what is said in these chunks into ``found``; what must be decoded on its own comes back."""
+        """Put what is said in these chunks into ``found``; what must be decoded on its own comes back.
+
+        Args:
+            kinds: the spans with voice, and those that may have it.
+        """
+        voiced = sorted([*kinds[0], *kinds[1]], key=lambda span: span.start_seconds)
         later: list[tuple[Chunk, str]] = []
         ready: dict[str, list[int]] = {}
         for place, (chunk, language) in enumerate(batch):
@@ -164,14 +173,14 @@ class WhisperTranscriber:
             if len(parts) == 1:
                 ready.setdefault(parts[0][1], []).append(place)
             else:
-                later += [(_chunk_of(span, voiced), spoken) for span, spoken in parts]
+                later += [(chunk_of(span, *kinds), spoken) for span, spoken in parts]
         for language, places in ready.items():
             chunks = [batch[place][0] for place in places]
             results = self._decode(features[places], chunks, language)
             for place, chunk, result in zip(places, chunks, results, strict=True):
-                rest = self._write(chunk, features[place], result, language, voiced, found)
-                if rest is not None:
-                    later.append((rest, language))
+                rest = self._write(chunk, features[place], result, language, kinds[0], voiced, found)
+                if rest is not None and sum(one.overlap_seconds(rest) for one in voiced) >= LEAST_VOICE_SECONDS:
+                    later.append((chunk_of(rest, *kinds), language))
         return later
 
     def _stretches(
@@ -185,8 +194,11 @@ class WhisperTranscriber:
         self, chunk: Chunk, features: torch.Tensor, voiced: Sequence[Span]
     ) -> list[tuple[Span, dict[str, float]]]:
         """The chunk's pieces with their probabilities of each language, by their part of the features."""
-        found = []
-        for piece in pieces_of(chunk.span, voiced):
+        found: list[tuple[Span, dict[str, float]]] = []
+        pieces = pieces_of(chunk.span, voiced)
+        if len(pieces) == 1:  # with the silence behind it, which Whisper knows: a short slice is taken for anything
+            return [(chunk.span, language_probabilities(self._model, self._tokenizer("en"), features))]
+        for piece in pieces:
             first, last = (
                 round((seconds - chunk.span.start_seconds) * FEATURES_PER_SECOND)
                 for seconds in (piece.start_seconds, piece.end_seconds)
@@ -254,7 +266,7 @@ class WhisperTranscriber:
         """
         if not self.is_multilingual:
             return "en"
-        longest = sorted(chunks, key=lambda chunk: -chunk.voiced_seconds)[:3]
+        longest = sorted(chunks, key=lambda chunk: (-chunk.voiced_seconds, -chunk.unsure_seconds))[:3]
         features = self._listen([chunk_samples(chunk, samples) for chunk in longest])
         heard.update(zip(longest, features, strict=True))
         total: dict[str, float] = {}
@@ -279,7 +291,8 @@ class WhisperTranscriber:
             for index, result in zip(waiting, decoded, strict=True):
                 if results[index] is None or self._is_better(result, results[index]):
                     results[index] = result
-            waiting = [index for index in waiting if self._wants_another_try(results[index])]
+            # Where no voice was found, uncertain words are no reason to try on.
+            waiting = [n for n in waiting if chunks[n].voiced_seconds > 0 and self._wants_another_try(results[n])]
             if not waiting:
                 break
         return results
@@ -314,28 +327,28 @@ class WhisperTranscriber:
         features: torch.Tensor,
         result: DecodingResult,
         language: str,
+        sure: Sequence[Span],
         voiced: Sequence[Span],
         found: list[Utterance | Suppressed],
-    ) -> Chunk | None:
+    ) -> Span | None:
         """Put the chunk's words into ``found``, believed or suppressed; what of it must be decoded anew comes back."""
         tokenizer = self._tokenizer(language)
         reading = read(result.tokens, tokenizer.timestamp_begin, tokenizer.eot, chunk.span)
         no_speech = min(1.0, max(0.0, float(result.no_speech_prob)))
-        whole = Draft(result.text.strip(), chunk.voiced_seconds, no_speech, float(result.avg_logprob))
+        whole = Draft(
+            result.text.strip(), chunk.voiced_seconds + chunk.unsure_seconds, no_speech, float(result.avg_logprob)
+        )
         written = [
             sentence
             for passage, words in self._aligned(reading.passages, features, language, chunk, voiced)
             for sentence in sentences_of(passage, words, tokenizer)
         ]
-        reasons = judge(written, whole, self.limits) or [reason_to_suppress(whole, self.limits)]
+        reasons = judge(written, whole, self.limits, sure) or [reason_to_suppress(whole, self.limits)]
         if all(reasons) and len(set(reasons)) == 1 and reading.goes_on_at is None:
             found.append(Suppressed(chunk.span, whole.text, reasons[0]))
             return None
         found.extend(told(written, reasons, language, no_speech))
-        if reading.goes_on_at is None:
-            return None
-        rest = _chunk_of(Span(reading.goes_on_at, chunk.span.end_seconds), voiced)
-        return rest if rest.voiced_seconds >= LEAST_VOICE_SECONDS else None
+        return None if reading.goes_on_at is None else Span(reading.goes_on_at, chunk.span.end_seconds)
 
     def _aligned(
         self,
@@ -360,10 +373,6 @@ class WhisperTranscriber:
 
     def _tokenizer(self, language: str) -> Any:
         return tokenizer(self.is_multilingual, self._model.num_languages, language)
-
-
-def _chunk_of(span: Span, voiced: Sequence[Span]) -> Chunk:
-    return Chunk(span, sum(one.overlap_seconds(span) for one in voiced))
 
 
 @contextmanager
