@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis import pipeline
-from assistant.analysis.context import AnalysisContext
+from assistant.analysis.analyzer import AnalysisContext
 from assistant.chat import answer as chat
 from assistant.chat import summarize as summaries
 from assistant.chat.retrieval import Similarity

@@ -15,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis.windows import Window
+from assistant.config import Settings
 from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck
 from assistant.core.timeline import Absence, Observation, Span, Suppressed, Utterance, Video
 from assistant.media.audio import SoundTrack
+from assistant.models.registry import Models
+from assistant.store import Library
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +129,12 @@ class WindowAnalyzer(Protocol):
     def observe(self, windows: Sequence[Window], found: Mapping[str, Sequence[WindowResult]]) -> Sequence[WindowResult]:
         """One result per window; ``found``: what the witnesses before this one found in these windows, by kind."""
         ...
+
+
+@dataclass(frozen=True)
+class AnalysisContext:
+    """Settings, the models that they name, and where results are kept."""
+
+    settings: Settings
+    models: Models
+    library: Library

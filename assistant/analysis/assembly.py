@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis import domain, fusion
-from assistant.analysis.analyzer import Finding, HeardTrack, Voice, WindowResult
-from assistant.analysis.context import AnalysisContext
+from assistant.analysis.analyzer import AnalysisContext, Finding, HeardTrack, Voice, WindowResult
 from assistant.analysis.stages import Visual, WindowRecord
 from assistant.core.documents import Json
 from assistant.core.timeline import (

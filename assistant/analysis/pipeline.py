@@ -24,11 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis import analyzers, assembly, domain, stages
-from assistant.analysis.analyzer import Analyzer, Finding, HeardTrack, WindowAnalyzer
+from assistant.analysis.analyzer import AnalysisContext, Analyzer, Finding, HeardTrack, WindowAnalyzer
 from assistant.analysis.analyzers.scene import SceneAnalyzer
-from assistant.analysis.context import AnalysisContext
+from assistant.analysis.analyzers.speech import choose_track
 from assistant.analysis.scheduler import ObservedWindow, Witness, observe_windows
-from assistant.analysis.sound_tracks import choose_track
 from assistant.analysis.stages import ResultStage, Visual, WindowRecord
 from assistant.analysis.windows import WindowPlan, Windows, window_plan
 from assistant.core.progress import CancelCheck, Progress, Report, never, silent

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.analysis.context import AnalysisContext
+from assistant.analysis.analyzer import AnalysisContext
 from assistant.core.clip import Clip
 from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck, Progress, Report, never, silent

