@@ -8,7 +8,10 @@ PY := $(VENV)/bin/python
 
 .PHONY: run test bench bench-check audit check install install-dev clean
 
+# The starter pack: small models for real videos. Without a network the app runs all the same, and says what is missing.
 run: $(VENV)/.installed
+	@$(if $(filter no,$(STARTER)),:,$(PY) -m assistant models pull --pack starter || \
+	  echo "Starting without the starter pack; the page Models gets it later (make run STARTER=no leaves it out).")
 	$(PY) -m assistant.ui.serve --host $(HOST) --port $(PORT) $(if $(filter no,$(TOKEN)),--no-token)
 
 test: $(VENV)/.installed-dev

@@ -7,7 +7,7 @@ import io
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,6 +33,8 @@ from assistant.core.timeline import (
 )
 from assistant.media.frames import jpeg, strip
 from assistant.models.actions.vjepa2 import framing_of
+from assistant.models.packs.catalog import Pack, demo_pack
+from assistant.models.runtime.device import Machine
 from assistant.store import Library
 from assistant.ui import services as shared
 from assistant.ui.services import Services
@@ -133,11 +135,7 @@ class FakeAssistant:
     settings: Settings
     library: Library
     pause_seconds: float = 0.0
-    pack: SimpleNamespace = field(
-        default_factory=lambda: SimpleNamespace(
-            name="demo", note="small models that know shapes", label_lists=("world",)
-        )
-    )
+    pack: Pack = field(default_factory=lambda: replace(demo_pack(ROOT, Machine(0, 1)), note="models that know shapes"))
     measured: dict[int, dict] = field(default_factory=dict)
     models: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(

@@ -188,6 +188,8 @@ def entries(path: Path, out: Path, engine) -> dict[str, Callable[[], object]]:
 
 
 def main(folder: Path, home: Path) -> None:
+    from PIL import Image
+
     from assistant.config import load
     from assistant.engine import Assistant
     from assistant.errors import InputUnusable
@@ -197,6 +199,7 @@ def main(folder: Path, home: Path) -> None:
     for name, entry in entries(good, home / "proxy.mp4", engine).items():
         if name != "analyze":
             entry()  # what is imported late is imported now
+    Image.init()  # Pillow's readers are modules of their own, each imported when its first picture comes
     beside = {CANARY, "canary.sub", "img001.png", "img002.png"}
     hostile = [path for path in sorted(folder.iterdir()) if path.name not in beside]
     # What the trace must be able to see: the same library without the guard follows the file.

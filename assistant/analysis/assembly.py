@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.analysis import fusion
+from assistant.analysis import domain, fusion
 from assistant.analysis.analyzer import Finding, HeardTrack, Voice, WindowResult
 from assistant.analysis.context import AnalysisContext
 from assistant.analysis.stages import Visual, WindowRecord
@@ -30,17 +30,20 @@ from assistant.store import stage_key
 SegmentMaker = Callable[[int, WindowRecord, Mapping[str, WindowResult]], Segment]
 
 
-def segments_so_far(context: AnalysisContext, about: Mapping[str, Json]) -> SegmentMaker:
+def segments_so_far(context: AnalysisContext, about: Mapping[str, Json], shown: Collection[str]) -> SegmentMaker:
     """A maker of segments from single windows, for showing them while the analysis goes on; speech is still to come.
 
     Args:
         about: what each witness says once for all windows; those that do not run are not in it.
+        shown: the kinds of witness that were asked for.
     """
     vocabulary = _vocabulary(context, about)
     matrix, scale = _labels_of(context) if "scene" in about else (None, 1.0)
 
     def segment_of(number: int, record: WindowRecord, results: Mapping[str, WindowResult]) -> Segment:
-        evidence = _evidence(record, results, matrix, scale)
+        foreign = domain.any_limited(context.models) and domain.how_foreign(context.models, results) > 0
+        own = {kind: result for kind, result in results.items() if kind in shown}
+        evidence = _evidence(record, domain.believable(context.models, own, foreign), matrix, scale, foreign)
         return fusion.segment_of(number, evidence, (), vocabulary)
 
     return segment_of
@@ -49,12 +52,17 @@ def segments_so_far(context: AnalysisContext, about: Mapping[str, Json]) -> Segm
 def timeline_of(context: AnalysisContext, video: Video, visual: Visual, findings: Sequence[Finding]) -> Timeline:
     """The timeline of a video from what all witnesses found."""
     matrix, scale = _labels_of(context) if visual.results.get("scene") else (None, 1.0)
-    evidence = [
-        _evidence(record, {kind: results[index] for kind, results in visual.results.items()}, matrix, scale)
-        for index, record in enumerate(visual.windows)
-    ]
+    models, foreign = context.models, visual.foreign or (False,) * len(visual.windows)
+    evidence = []
+    for index, record in enumerate(visual.windows):
+        results = {kind: found[index] for kind, found in visual.results.items()}
+        shown = domain.believable(models, results, foreign[index])
+        # Where nothing is of the pack's world the timeline says so once, and not in every segment.
+        evidence.append(_evidence(record, shown, matrix, scale, foreign[index] and not all(foreign)))
+    findings = domain.heard(models, findings, visual.foreign)
     utterances = tuple(item for item in findings if isinstance(item, Utterance))
-    absences = [item for item in findings if isinstance(item, Absence)]
+    absences = domain.absences(models, tuple(visual.results), visual.foreign)
+    absences += [item for item in findings if isinstance(item, Absence)]
     if not video.has_picture:
         absences.insert(0, Absence("picture", "the file holds sound alone"))
     observations = [item for item in findings if isinstance(item, Observation)]
@@ -64,7 +72,7 @@ def timeline_of(context: AnalysisContext, video: Video, visual: Visual, findings
         shots=visual.shots,
         speech_spans=tuple(item.span for item in findings if isinstance(item, Voice)),
         absences=tuple(absences),
-        provenance=_provenance(context, utterances, visual, _tracks(findings)),
+        provenance=_provenance(context, utterances, visual, _tracks(findings), absences),
         suppressed=tuple(item for item in findings if isinstance(item, Suppressed)),
         observations=tuple(sorted(observations, key=lambda item: (item.span.start_seconds, item.kind))),
     )
@@ -120,7 +128,11 @@ def _vocabulary(context: AnalysisContext, about: Mapping[str, Json]) -> fusion.V
 
 
 def _evidence(
-    record: WindowRecord, results: Mapping[str, WindowResult], matrix: NDArray[np.float32] | None, logit_scale: float
+    record: WindowRecord,
+    results: Mapping[str, WindowResult],
+    matrix: NDArray[np.float32] | None,
+    logit_scale: float,
+    foreign: bool,
 ) -> fusion.Evidence:
     scores = None
     if "scene" in results and matrix is not None:
@@ -133,6 +145,7 @@ def _evidence(
         description_scores=scores,
         # The protocol is the recogniser's: without it nothing was out of it.
         out_of_protocol=record.out_of_protocol if "actions" in results else "",
+        out_of_domain=domain.IN_THIS_WINDOW if foreign else "",
         keyframe_seconds=record.keyframe_seconds,
         frame_seconds=record.frame_seconds,
         same_as=record.same_as,
@@ -147,8 +160,12 @@ def _tracks(findings: Sequence[Finding]) -> Json:
     return {"track": asdict(found.track), "other_tracks": [asdict(track) for track in found.others]}
 
 
-def _provenance(context: AnalysisContext, utterances: Sequence[Utterance], visual: Visual, tracks: Json) -> Provenance:
+def _provenance(
+    context: AnalysisContext, utterances: Sequence[Utterance], visual: Visual, tracks: Json, absences: Sequence[Absence]
+) -> Provenance:
+    """Who spoke; ``looked`` is false for a kind of which an absence is told."""
     models, settings = context.models, context.settings
+    absent = {absence.what for absence in absences}
     spec, label_set = models.clip_spec(), models.label_set()
     action_model, action_revision = models.identity("actions")
     scene_model, scene_revision = models.identity("descriptions")
@@ -158,6 +175,8 @@ def _provenance(context: AnalysisContext, utterances: Sequence[Utterance], visua
     return Provenance(
         pack=models.pack.name,
         actions={
+            "pack": models.speaker("actions"),
+            "looked": "actions" not in absent,
             "model": action_model,
             "revision": action_revision,
             "num_frames": spec.num_frames,
@@ -167,6 +186,8 @@ def _provenance(context: AnalysisContext, utterances: Sequence[Utterance], visua
             "views": settings.actions.views,
         },
         descriptions={
+            "pack": models.speaker("descriptions"),
+            "looked": "descriptions" not in absent,
             "model": scene_model,
             "revision": scene_revision,
             "label_lists": list(label_set.names),
@@ -174,6 +195,8 @@ def _provenance(context: AnalysisContext, utterances: Sequence[Utterance], visua
             "frames_per_segment": settings.descriptions.frames_per_segment,
         },
         speech={
+            "pack": models.speaker("speech"),
+            "looked": "speech" not in absent,
             "model": speech_model,
             "revision": speech_revision,
             "language": languages.most_common(1)[0][0] if languages else None,

@@ -22,6 +22,7 @@ class Evidence:
         action_scores: softmax over all labels of the recogniser, float32 ``[labels]``; None where it did not run.
         description_scores: zero-shot softmax over the label list, float32 ``[list]``; None where it did not run.
         out_of_protocol: the reason, "" where the protocol was kept.
+        out_of_domain: why models that ran say nothing of it, "" where they do.
         frame_seconds: presentation times of the frames that the recogniser saw.
         same_as: index of the earlier segment whose scores these are, since this one shows the same again.
     """
@@ -30,6 +31,7 @@ class Evidence:
     action_scores: NDArray[np.float32] | None = None
     description_scores: NDArray[np.float32] | None = None
     out_of_protocol: str = ""
+    out_of_domain: str = ""
     keyframe_seconds: float | None = None
     frame_seconds: tuple[float, ...] = ()
     same_as: int | None = None
@@ -85,6 +87,8 @@ def segment_of(segment_id: int, evidence: Evidence, utterances: Sequence[Utteran
             f"none of the {len(vocabulary.actions)} actions fits well: best {actions[0].score:.2f},"
             f" needed {vocabulary.none_below:.2f}"
         )
+    if evidence.out_of_domain:
+        notes["out_of_domain"] = evidence.out_of_domain
     if evidence.out_of_protocol:
         notes["out_of_protocol"] = evidence.out_of_protocol
     if disagreement := _disagreement(actions, descriptions, utterances, vocabulary):

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.analysis import analyzers, assembly, stages
+from assistant.analysis import analyzers, assembly, domain, stages
 from assistant.analysis.analyzer import Analyzer, Finding, HeardTrack, WindowAnalyzer
 from assistant.analysis.analyzers.scene import SceneAnalyzer
 from assistant.analysis.context import AnalysisContext
@@ -111,7 +111,10 @@ class _Run:
     def __post_init__(self) -> None:
         self._plan = window_plan(self.context.settings, self.context.models.clip_spec())
         self._of_windows: list[WindowAnalyzer] = [
-            one for one in made(analyzers.WINDOW_ANALYZERS, self.context) if self._looks(one.kind)
+            one
+            for one in made(analyzers.WINDOW_ANALYZERS, self.context)
+            # Who was made for a world of its own needs a judge of the picture, and that needs both.
+            if self._looks(one.kind) or (domain.any_limited(self.context.models) and self._moves(one.kind))
         ]
         self._others: list[Analyzer] = made(analyzers.ANALYZERS, self.context)
         self._stored = {one.kind: stages.load_findings(self.context.library, self._key(one)) for one in self._others}
@@ -134,7 +137,10 @@ class _Run:
 
     def _looks(self, kind: str) -> bool:
         """Whether a witness of windows is asked: nothing is done in an image that does not move."""
-        return self._wanted(kind) and not (kind == "actions" and self.video.is_still)
+        return self._wanted(kind) and self._moves(kind)
+
+    def _moves(self, kind: str) -> bool:
+        return not (kind == "actions" and self.video.is_still)
 
     def _to_run(self, one: Analyzer) -> bool:
         return self._wanted(one.kind) and self._stored[one.kind] is None
@@ -158,7 +164,9 @@ class _Run:
             cut, stored = self._observe(key, stored)
         results = {kind: found[1] for kind, found in stored.items() if found is not None}
         about = {kind: found[0] for kind, found in stored.items() if found is not None}
-        return Visual(*cut, results, about)
+        foreign = domain.foreign_windows(self.context.models, Visual(*cut, results, about))
+        asked = [kind for kind in results if self._wanted(kind)]
+        return Visual(*cut, {kind: results[kind] for kind in asked}, {kind: about[kind] for kind in asked}, foreign)
 
     def _observe(self, key: str, stored: dict[str, Any]) -> tuple[tuple[Any, Any], dict[str, Any]]:
         """The one pass over the file: pictures to all witnesses of windows, sound to the buffer.
@@ -177,7 +185,7 @@ class _Run:
         windows = Windows(self._plan, total)
         ready = windows.of(self._pictures(frame_size), lambda at: self.report(Progress("decode", at, total)))
         keep = _PictureKeeper(context, self.video.sha256)
-        segment_of = assembly.segments_so_far(context, about)
+        segment_of = assembly.segments_so_far(context, about, [kind for kind in about if self._wanted(kind)])
         records: list[WindowRecord] = []
         try:
             for observed in observe_windows(ready, witnesses, self._batch(frame_size), keep, self.cancelled):
@@ -362,4 +370,19 @@ def frame_vectors(context: AnalysisContext, timeline: Timeline) -> list[NDArray[
     stored = stages.load_results(context.library, results_key(timeline.video, SceneAnalyzer(context), plan))
     vectors = [result.arrays.get("frames") for result in stored[1]] if stored else []
     found = [part for part in vectors if part is not None]
-    return found if found and len(found) == len(timeline.segments) else None
+    if not found or len(found) != len(timeline.segments) or not any(s.descriptions for s in timeline.segments):
+        return None
+    # Of what the encoder was not made for it says nothing: nothing is like it.
+    return [part if s.descriptions else 0 * part for part, s in zip(found, timeline.segments, strict=True)]
+
+
+def window_vectors(context: AnalysisContext, video: Video) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+    """The stored vectors of an analysed video's windows: the recogniser's ``[N, D]``, and of each window's frames."""
+    plan = window_plan(context.settings, context.models.clip_spec())
+    found = {}
+    for one in made(analyzers.WINDOW_ANALYZERS, context):
+        stored = stages.load_results(context.library, results_key(video, one, plan))
+        assert stored is not None
+        found[one.kind] = stored[1]
+    embeddings = np.concatenate([result.arrays["embedding"] for result in found["actions"]])
+    return embeddings, [result.arrays["frames"] for result in found["scene"]]

@@ -45,13 +45,15 @@ class WindowRecord:
 class Visual:
     """The visual half of one video: its shots and windows, and by kind of witness what was found in each window.
 
-    ``about``: what each witness says once for all windows.
+    ``about``: what each witness says once for all windows. ``foreign``: for each window whether it is foreign to the
+    world that a pack was made for, empty where there is no such pack.
     """
 
     shots: tuple[Shot, ...]
     windows: tuple[WindowRecord, ...]
     results: Mapping[str, tuple[WindowResult, ...]]
     about: Mapping[str, Json]
+    foreign: tuple[bool, ...] = ()
 
     def array(self, kind: str, name: str, index: int) -> NDArray[np.float32] | None:
         """What this witness found in a window, or None where it did not run or found no such thing."""

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assistant.config import ROOT, ComputeSettings, Settings
-from assistant.core.files import human_bytes
 from assistant.errors import AssistantError
 from assistant.models import registry as packs
 from assistant.models.packs import checkpoints
-from assistant.models.packs.catalog import GIB, PACKS, Kind, Pack
+from assistant.models.packs.catalog import GIB, KINDS, PACKS, WITNESSES, Kind, Pack, is_read
 from assistant.models.runtime import device as devices
 
 Severity = Literal["good", "note", "warning", "problem"]
@@ -174,25 +173,33 @@ def _world(_: Settings) -> Iterator[Finding]:
 
 
 def _packs(settings: Settings) -> Iterator[Finding]:
-    for name in dict.fromkeys([*PACKS, *([] if settings.pack == "auto" else [settings.pack])]):
-        pack = packs.named(settings, name)
-        missing = ", ".join(part.kind for part in pack.missing())
-        language = "with" if pack.location("language") else "without"
-        if missing:
-            size = sum(part.download_bytes for part in pack.missing())
-            about = f" (about {human_bytes(size)})" if size else ""
-            severity: Severity = "note" if name != settings.pack else "problem"
-            yield Finding(severity, f"the {pack.name} pack lacks {missing}{about}", pack.remedy)
-        else:
-            yield Finding("good", f"the {pack.name} pack is here, {language} a language model")
+    """For each kind of model: which speaks, where it is from, and what is missing with the command that brings it."""
     pack = packs.resolve(settings)
-    yield Finding("good" if pack.name != "demo" else "note", pack.notice or f"using the {pack.name} pack")
+    models = packs.Models(pack, settings)
+    yield Finding(
+        "good" if "demo" not in pack.name.split("+") else "note", pack.notice or f"using the {pack.name} pack"
+    )
+    for kind in KINDS:
+        name, path, offer = packs.KIND_NAMES[kind], pack.location(kind), models.offer(kind)
+        if path is None:
+            if offer:
+                yield Finding("note", f"not here yet: {offer}")
+            continue
+        if not is_read(kind):
+            yield Finding("note", f"{name}: the files are here ({path}), and nothing reads them yet")
+            continue
+        model, revision = models.identity(kind)
+        what = f"{name}: {model} {revision} of the {models.speaker(kind)} pack, {path}"
+        if models.domain(kind) is None:
+            yield Finding("good", what)
+        else:
+            yield Finding("note", f"{what}; knows generated videos only", f"for real ones {offer}" if offer else "")
 
 
 def _speed(settings: Settings) -> Iterator[Finding]:
     for name in PACKS:
         pack = packs.named(settings, name)
-        if all(pack.location(part.kind) or part.download_bytes for part in pack.parts if part.required):
+        if all((part := pack.part(kind)) and (pack.location(kind) or part.download_bytes) for kind in WITNESSES):
             minutes = minutes_per_minute(pack, settings.compute)
             slow: Severity = "warning" if minutes > 3 else "good"
             yield Finding(slow, f"a minute of video takes about {minutes:.1f} minutes with the {name} pack (rough)")
@@ -232,5 +239,6 @@ def _parameters(pack: Pack, kind: Kind) -> float:
     """About how many weights a model has; published ones are stored in float32."""
     path = pack.location(kind)
     if path is None:
-        return pack.part(kind).download_bytes / 4
+        part = pack.part(kind)
+        return part.download_bytes / 4 if part is not None else 0.0
     return (path.stat().st_size if path.is_file() else checkpoints.weights_bytes(path)) / 4

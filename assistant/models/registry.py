@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +15,9 @@ from assistant.config import VERIFIER_FOLDER, Settings
 from assistant.core.clip import ClipSpec
 from assistant.core.files import human_bytes
 from assistant.errors import ModelUnavailable
+from assistant.models.domain import Domain, load_domain
 from assistant.models.packs import catalog, checkpoints
-from assistant.models.packs.catalog import KINDS, PACKS, Kind, Pack, Part
+from assistant.models.packs.catalog import KINDS, PACKS, WITNESSES, Kind, Pack, Part
 from assistant.models.protocols import (
     ActionRecognizer,
     ChatModel,
@@ -37,21 +38,52 @@ logger = logging.getLogger(__name__)
 
 Report = Callable[[str], object]
 
+# What people call each kind.
+KIND_NAMES: Mapping[Kind, str] = {
+    "actions": "Actions",
+    "descriptions": "Scene",
+    "speech": "Speech",
+    "language": "Language model",
+    "embed": "Search by meaning",
+    "entailment": "Check of statements",
+    "text": "Text",
+}
+
 
 def resolve(settings: Settings) -> Pack:
-    """The pack that the settings ask for; ``auto`` takes standard where its weights are here, else demo.
+    """The pack that the settings ask for; ``auto`` takes for each kind the best whose weights are on this machine.
 
     Raises:
         ModelUnavailable: required weights are not on this machine, or there is no such pack or folder.
     """
+    demo, starter, standard, large = (named(settings, name) for name in ("demo", "starter", "standard", "large"))
     if settings.pack == "auto":
-        standard = named(settings, "standard")
-        missing = standard.missing()
-        if not missing:
-            return replace(standard, notice="using the standard pack, which is on this machine")
-        demo = require(named(settings, "demo"))
-        return replace(demo, notice=f"using the demo pack: {demo.note}; {standard.remedy} for the standard pack")
-    return require(named(settings, settings.pack))
+        published = [large, standard, starter]
+        if any(pack.location(kind) for pack in published for kind in catalog.WITNESSES):
+            demo = _without_language(demo)
+        pack = require(catalog.by_kind([*published, demo]))
+        return replace(pack, notice=_notice(pack, demo, starter, standard))
+    asked = require(named(settings, settings.pack))
+    # A pack that was asked for by name speaks for all that it has; what it lacks comes from one that has it.
+    beside = {"starter": [starter, _without_language(demo)], "standard": [standard, starter], "large": [large, starter]}
+    return catalog.by_kind(beside[asked.name]) if settings.pack in beside else asked
+
+
+def _without_language(demo: Pack) -> Pack:
+    """The demo pack beside published models: its language model was taught to read its own witnesses alone."""
+    return replace(demo, parts=tuple(part for part in demo.parts if part.kind != "language"))
+
+
+def _notice(pack: Pack, demo: Pack, starter: Pack, standard: Pack) -> str:
+    """One line: which pack was taken and why, and what would bring more."""
+    if "demo" not in pack.name.split("+"):
+        return f"using the {pack.name} pack, which is on this machine"
+    if pack.name == demo.name:
+        return (
+            f"using the demo pack: {demo.note}; {starter.remedy} for speech in real videos,"
+            f" {checkpoints.PULL_COMMAND} --pack standard for all that happens in them"
+        )
+    return f"using {pack.note}; the demo pack knows generated shapes only: {standard.remedy} for real videos"
 
 
 def named(settings: Settings, name: str) -> Pack:
@@ -104,6 +136,7 @@ class Models:
         self._settings = settings
         self._loaded: dict[Kind, Any] = {}
         self._identities: dict[Kind, tuple[str, str]] = {}
+        self._domains: dict[Kind, Domain | None] = {}
         self._locks = {kind: threading.RLock() for kind in KINDS}
 
     @property
@@ -139,7 +172,8 @@ class Models:
             ModelUnavailable: the pack has none.
         """
         path, compute = self.location("language"), self._settings.compute
-        name = self.pack.part("language").source or f"{self.pack.name}/language"
+        part = self.pack.part("language")
+        name = (part.source if part is not None else "") or f"{self.speaker('language')}/language"
         return cast(ChatModel, backend("language")(path, device=compute.device, precision=compute.precision, name=name))
 
     def has_chat_model(self) -> bool:
@@ -150,7 +184,29 @@ class Models:
 
     def text_embedder(self) -> TextEmbedder | None:
         """The model that compares texts by meaning, None where its weights are not on this machine."""
-        return None
+        if self.pack.location("embed") is None:
+            return None
+        return cast(TextEmbedder, self._once("embed", lambda: backend("embed")(self.location("embed"))))
+
+    def domain(self, kind: Kind) -> Domain | None:
+        """What this model was made for, where its folder says so; None: for anything."""
+        if kind not in self._domains:
+            self._domains[kind] = load_domain(self.location(kind).parent)
+        return self._domains[kind]
+
+    def offer(self, kind: Kind) -> str:
+        """What could be fetched for this kind, with its size and the command; empty where nothing is offered."""
+        parts = (named(self._settings, name).part(kind) for name in PACKS)
+        part = next((part for part in parts if part is not None and part.source), None)
+        if part is None:
+            return ""
+        name, size = KIND_NAMES[kind], human_bytes(part.download_bytes)
+        return f"{name}: {part.shown}, {size}; {checkpoints.PULL_COMMAND} --kind {kind}"
+
+    def speaker(self, kind: Kind) -> str:
+        """Which pack's model speaks for this kind."""
+        part = self.pack.part(kind)
+        return (part.pack if part is not None else "") or self.pack.name
 
     def label_set(self) -> labels.LabelSet:
         """The label lists of the settings, else of the pack, as their files are now."""
@@ -196,7 +252,7 @@ class Models:
 
     def weights_bytes(self) -> int:
         """Bytes of the weights that an analysis uses, as their files have them."""
-        return sum(self._file_bytes(kind) for kind in KINDS if kind != "language")
+        return sum(self._file_bytes(kind) for kind in WITNESSES)
 
     def release(self, kind: Kind) -> None:
         """Forget a loaded model, so that its memory can be used for another."""
@@ -280,7 +336,8 @@ def clip_spec_of(pack: Pack) -> ClipSpec:
         return cast(ClipSpec, _module("actions", path).clip_spec(path))
     from assistant.models.actions.vjepa2 import published_spec
 
-    return published_spec(pack.part("actions").source)
+    part = pack.part("actions")
+    return published_spec(part.source if part is not None else "")
 
 
 def backend(kind: str, path: Path | None = None) -> Any:

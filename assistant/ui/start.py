@@ -85,7 +85,11 @@ def _pack_note(here: Services) -> None:
     """Who speaks, and for what that is no good; or that nobody can, and the way out."""
     with told():
         pack = here.assistant.pack
-        if pack.name == "demo":
+        if "demo" in pack.name.split("+"):
             with st.container(horizontal=True, vertical_alignment="center", key="pack-note"):
-                st.caption(f"The demo pack speaks: {markdown(pack.note)}.", width="stretch")
-                st.page_link(MODELS, label="Get the standard pack", icon=":material/download:")
+                st.caption(f"{_who_speaks(pack.name, pack.note)}.", width="stretch")
+                st.page_link(MODELS, label="Get models for real videos", icon=":material/download:")
+
+
+def _who_speaks(name: str, note: str) -> str:
+    return f"The demo pack speaks: {markdown(note)}" if name == "demo" else f"By kind: {markdown(note)}"

@@ -29,7 +29,10 @@ def test_it_looks_at_everything_and_each_problem_has_a_remedy(home, pack_folder)
         for finding in findings
         if finding.severity in ("warning", "problem") and "minutes" not in finding.what
     )
-    assert "the tiny pack is here, without a language model" in text
+    assert "using the tiny pack" in text
+    assert all(f"{kind}: " in text for kind in ("Actions", "Scene", "Speech")), "each kind says which model"
+    assert "not here yet: Search by meaning: all-MiniLM-L6-v2" in text
+    assert "models pull --kind embed" in text
 
 
 def test_a_library_that_cannot_be_written_is_a_problem_not_a_crash(tmp_path):

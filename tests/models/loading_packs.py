@@ -59,7 +59,7 @@ def load(kind: str, folder: str) -> None:
         registry.named(settings, folder)
     elif kind == "home":  # as the app takes it without any option
         models = registry.Models(registry.resolve(settings), settings)
-        assert models.pack.name == "standard"
+        assert "standard" in models.pack.name.split("+")
         models.image_text_encoder()
     elif kind == "speech":
         registry.backend(kind)(Path(folder))

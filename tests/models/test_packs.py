@@ -1,23 +1,18 @@
 """Packs: which one speaks, what is missing, fetching from a stand-in for the hub on this machine, verifying."""
 
-import hashlib
-import http.server
 import json
-import re
 import threading
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from packs_at_hand import tiny_pack, write_pack, write_transcriber
 
 from assistant.config import ChatSettings, DescriptionSettings, Settings
-from assistant.errors import Cancelled, LibraryUnusable, ModelUnavailable
+from assistant.errors import ModelUnavailable
 from assistant.models import registry as packs
 from assistant.models.packs import catalog
-from assistant.models.packs.catalog import GIB, KINDS, Part
-from assistant.models.packs.download import fetch_file, pull_pack
+from assistant.models.packs.catalog import GIB, KINDS
 from assistant.models.packs.verify import verify, verify_pack, write_manifest
 from assistant.models.registry import Models, resolve
 from assistant.models.runtime.device import Machine
@@ -48,13 +43,41 @@ def test_auto_takes_standard_where_its_weights_are_here_and_says_so(settings, pa
     assert "standard pack" in pack.notice
 
 
-def test_auto_takes_demo_where_standard_is_incomplete_and_says_how_to_get_it(settings, pack_folder, monkeypatch):
-    tiny = replace(catalog.folder_pack(pack_folder), name="demo", note="random")
-    monkeypatch.setattr(packs, "PACKS", {**packs.PACKS, "demo": lambda home, machine: tiny})
-    install(pack_folder / "actions", settings.home / "packs" / "standard" / "actions")
+def test_auto_takes_demo_where_nothing_else_is_here_and_says_how_to_get_more(settings):
     pack = resolve(settings)
     assert pack.name == "demo"
     assert "models pull" in pack.notice
+
+
+def test_auto_takes_for_each_kind_the_best_that_is_here_and_says_which_speaks_for_what(settings, pack_folder):
+    for name, kind in (("standard", "actions"), ("starter", "speech")):
+        install(pack_folder / kind, settings.home / "packs" / name / kind)
+    pack = resolve(settings)
+    models = Models(pack, settings)
+    speakers = {kind: models.speaker(kind) for kind in ("actions", "descriptions", "speech")}
+    assert speakers == {"actions": "standard", "descriptions": "demo", "speech": "starter"}
+    assert pack.name == "standard+starter+demo"
+    assert pack.location("speech") == settings.home / "packs" / "starter" / "speech"
+    assert pack.label_lists == ("world",), "the label lists belong to the model that looks at scenes"
+    assert "speech by the starter pack" in pack.notice
+    assert pack.location("language") is None, "the demo's language model reads its own witnesses alone"
+    assert "models pull" in pack.notice
+
+
+def test_a_pack_by_name_speaks_for_all_that_it_has(settings, pack_folder):
+    for name in ("standard", "starter"):
+        install(pack_folder / "speech", settings.home / "packs" / name / "speech")
+    starter = resolve(replace(settings, pack="starter"))
+    assert starter.location("speech") == settings.home / "packs" / "starter" / "speech"
+    assert starter.location("actions") == catalog.DEMO_FOLDER / "actions"
+    assert resolve(settings).location("speech") == settings.home / "packs" / "standard" / "speech"
+
+
+def test_what_is_missing_is_offered_by_the_smallest_pack_that_has_it_with_size_and_command(settings):
+    models = Models(resolve(settings), settings)
+    assert models.offer("actions") == "Actions: V-JEPA 2 ViT-L, 1.5 GB; python -m assistant models pull --kind actions"
+    assert models.offer("speech") == "Speech: Whisper base, 145.3 MB; python -m assistant models pull --kind speech"
+    assert models.offer("embed").startswith("Search by meaning: all-MiniLM-L6-v2")
 
 
 def test_standard_by_name_without_its_weights_names_the_command_that_fetches_them(settings):
@@ -136,11 +159,11 @@ def test_a_language_model_answers_by_itself_only_where_one_is_named_or_the_pack_
 def test_every_pack_says_what_each_model_is_for_how_big_and_under_which_licence(settings):
     rows = packs.describe(settings)
     standard = [row for row in rows if row.pack == "standard"]
-    assert [row.kind for row in standard] == list(KINDS)
+    assert [row.kind for row in standard] == ["actions", "descriptions", "speech", "language"]
     assert all(row.licence and row.size_bytes > 10**6 and row.purpose for row in standard)
     assert all(row.state != "here" for row in standard)
     assert "1.5 GB" in str(standard[0])
-    assert {row.pack for row in rows} == {"demo", "standard"}
+    assert {row.pack for row in rows} == {"demo", "starter", "standard", "large"}
 
 
 @pytest.mark.parametrize(
@@ -212,161 +235,6 @@ def test_verify_leaves_out_a_pack_of_which_nothing_was_fetched(settings, pack_fo
     said = []
     verify(settings, said.append)
     assert {line.split("/")[0] for line in said} == {"demo"}
-
-
-class Hub(http.server.BaseHTTPRequestHandler):
-    """Just enough of the hub: what a repository holds, and its files with ranges."""
-
-    files: dict[str, bytes] = {}  # noqa: RUF012
-    commit = "f" * 40
-    break_after: int | None = None
-    ranges: list[str] = []  # noqa: RUF012
-
-    def do_HEAD(self):
-        self._answer(send_body=False)
-
-    def do_GET(self):
-        self._answer(send_body=True)
-
-    def _answer(self, send_body: bool) -> None:
-        path = self.path.split("?")[0]
-        if path.startswith("/api/models/"):
-            siblings = []
-            for name, data in self.files.items():
-                entry = {"rfilename": name, "size": len(data)}
-                if name.endswith(".safetensors"):
-                    entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 1}
-                siblings.append(entry)
-            self._send(200, json.dumps({"id": "a/b", "sha": self.commit, "siblings": siblings}).encode(), {}, send_body)
-            return
-        name = re.sub(r"^.*/resolve/[^/]+/", "", path).rsplit("/plain/", 1)[-1]
-        data = self.files.get(name)
-        if data is None:
-            self._send(404, b"", {}, send_body)
-            return
-        headers = {
-            "ETag": f'"{hashlib.sha256(data).hexdigest()}"',
-            "X-Repo-Commit": self.commit,
-            "Accept-Ranges": "bytes",
-        }
-        if wanted := self.headers.get("Range"):
-            self.ranges.append(wanted)
-            start = int(wanted.removeprefix("bytes=").split("-")[0])
-            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-            self._send(206, data[start:], headers, send_body)
-            return
-        self._send(200, data, headers, send_body)
-
-    def _send(self, status: int, data: bytes, headers: dict[str, str], send_body: bool) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if send_body:
-            limit = type(self).break_after
-            self.wfile.write(data[:limit])
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def hub():
-    class Own(Hub):
-        files: dict[str, bytes] = {}  # noqa: RUF012
-        ranges: list[str] = []  # noqa: RUF012
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Own)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    Own.address = f"http://127.0.0.1:{server.server_port}"
-    yield Own
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def pack_to_fetch(folder: Path) -> catalog.Pack:
-    pack = catalog.folder_pack(folder)
-    parts = (Part("actions", "someone/tiny", "MIT", 300_000), *(replace(p, required=False) for p in pack.parts[1:]))
-    return replace(pack, parts=parts)
-
-
-def environment(hub) -> dict[str, str]:
-    import os
-
-    return {**os.environ, "HF_ENDPOINT": hub.address, "HF_HUB_OFFLINE": "1", "NO_PROXY": "127.0.0.1"}
-
-
-def test_a_pack_is_fetched_with_its_sizes_said_first_and_only_plain_files_taken(settings, pack_folder, tmp_path, hub):
-    source = pack_folder / "actions"
-    hub.files.update({path.name: path.read_bytes() for path in source.iterdir()})
-    hub.files.update({"modeling.py": b"import os", "pytorch_model.bin": b"pickle", "README.md": b"#"})
-    hub.files.update(
-        dict.fromkeys(["../../config.json", "onnx/config.json", ".config.json", "adapter_config.json"], b"{}")
-    )
-    pack, said = pack_to_fetch(tmp_path / "new"), []
-    pull_pack(pack, said.append, lambda: False, environment(hub))
-    assert re.search(r"about 300 kB into", said[0])
-    assert "someone/tiny" in said[1]
-    assert {path.name for path in (tmp_path / "new" / "actions").iterdir()} == {path.name for path in source.iterdir()}
-    manifest = json.loads((tmp_path / "new" / "MANIFEST.json").read_text())
-    assert manifest["sources"] == {"actions": {"source": "someone/tiny", "revision": "f" * 40}}
-    assert verify_pack(pack, settings, said.append) == []
-    said.clear()
-    pull_pack(pack, said.append, lambda: False, {"PATH": ""})
-    assert "here already" in said[0]
-
-
-def test_without_a_network_fetching_is_one_clear_error(tmp_path, hub):
-    broken = {**environment(hub), "HF_ENDPOINT": "http://127.0.0.1:9"}
-    with pytest.raises(ModelUnavailable, match=r"could not be fetched .* connect to the network"):
-        pull_pack(pack_to_fetch(tmp_path / "new"), lambda line: None, lambda: False, broken)
-
-
-def test_fetching_stops_when_it_is_told_to(tmp_path, hub):
-    with pytest.raises(Cancelled, match="again to go on"):
-        pull_pack(pack_to_fetch(tmp_path / "new"), lambda line: None, lambda: True, environment(hub))
-
-
-def test_weights_that_are_not_those_published_are_not_kept(tmp_path, hub, pack_folder, monkeypatch):
-    hub.files.update({path.name: path.read_bytes() for path in (pack_folder / "actions").iterdir()})
-    honest = hub._answer
-
-    def dishonest(self, send_body):
-        if self.path.endswith("model.safetensors"):
-            data = bytes(len(self.files["model.safetensors"]))
-            self._send(200, data, {"ETag": '"x"', "X-Repo-Commit": self.commit}, send_body)
-        else:
-            honest(self, send_body)
-
-    monkeypatch.setattr(hub, "_answer", dishonest)
-    pack = pack_to_fetch(tmp_path / "new")
-    with pytest.raises(ModelUnavailable, match="came damaged"):
-        pull_pack(pack, lambda line: None, lambda: False, environment(hub))
-    assert pack.location("actions") is None
-
-
-def test_too_little_room_is_said_before_anything_is_fetched(tmp_path):
-    pack = pack_to_fetch(tmp_path / "new")
-    huge = replace(pack, parts=(replace(pack.parts[0], download_bytes=10**18), *pack.parts[1:]))
-    with pytest.raises(LibraryUnusable, match="make room"):
-        pull_pack(huge, lambda line: None, lambda: False, {})
-
-
-def test_a_file_that_was_cut_off_is_gone_on_with_and_checked(tmp_path, hub):
-    data = np.random.default_rng(0).bytes(300_000)
-    hub.files["base.pt"] = data
-    sha256, target, told = hashlib.sha256(data).hexdigest(), tmp_path / "base.pt", []
-    (tmp_path / "base.pt.part").write_bytes(data[:100_000])
-    fetch_file(f"{hub.address}/plain/base.pt", target, sha256, lambda done, total: told.append((done, total)))
-    assert target.read_bytes() == data
-    assert hub.ranges == ["bytes=100000-"]
-    assert told[-1] == (300_000, 300_000)
-    with pytest.raises(ModelUnavailable, match="came damaged"):
-        fetch_file(f"{hub.address}/plain/base.pt", tmp_path / "other.pt", "0" * 64, lambda done, total: None)
-    assert not (tmp_path / "other.pt").exists()
 
 
 class NoRoom:

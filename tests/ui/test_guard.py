@@ -287,6 +287,7 @@ def test_an_upload_that_became_a_link_is_not_served_and_a_file_elsewhere_is(here
     inside = library.files.uploads / "planted.mp4"
     inside.symlink_to(kept)
     library.database.write("UPDATE videos SET path = ?", (bytes(inside),))
+    library.database.write("DELETE FROM paths")  # else the person's own file, which is known too, is played instead
     assert ask("GET", f"/api/video/{sha256}").status == 404
 
 

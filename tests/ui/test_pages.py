@@ -73,7 +73,7 @@ def test_the_first_page_says_what_to_do(here):
     app = opened()
     assert "Drop it here" in texts(app)
     assert len(app.get("bidi_component")) == 3  # the place to drop, the library, the library in the sidebar
-    assert "demo pack speaks: small models that know shapes" in texts(app)
+    assert "demo pack speaks: models that know shapes" in texts(app)
 
 
 class WithoutModels(FakeAssistant):
@@ -254,6 +254,10 @@ def test_the_models_page_names_every_pack_with_sizes_and_licences(here):
     for word in ("Demo pack", "Standard pack", "vjepa2", "MIT", "not here"):
         assert word in shown.replace("\\", ""), word
     assert any(button.label.startswith("Get the standard pack (") for button in app.button)
+    assert any(button.label.replace("\\", "") == "Get V-JEPA 2 ViT-L, 1.5 GB" for button in app.button), (
+        "one button a kind that is missing"
+    )
+    assert "generated videos only" in shown
 
 
 def test_settings_are_kept(here, monkeypatch):

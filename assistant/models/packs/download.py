@@ -1,14 +1,12 @@
-"""Fetching the standard pack: the only part of this project that goes online, and only when it is asked to.
+"""Fetching models: the only part of this project that goes online, and only when it is asked to.
 
-The rest of the program keeps the hub's client offline for good, so the fetching happens in a process of its own: this
-module's `main`, which takes a plan on standard input and tells one JSON object a line on standard output. Stopping it
-is safe at any moment: files appear under their names only when they are whole, and the next call goes on.
+The rest of the program keeps the hub's client offline for good, so the fetching happens in a process of its own
+(`fetch`), which is told a plan and tells how it goes.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import json
 import os
 import shutil
@@ -16,73 +14,91 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from assistant.config import ROOT, Settings
-from assistant.core.files import human_bytes, sha256_of
+from assistant.core.files import human_bytes
 from assistant.core.progress import CancelCheck, never
-from assistant.errors import AssistantError, Cancelled, LibraryUnusable, ModelUnavailable
-from assistant.models.packs import vetting
-from assistant.models.packs.catalog import WHISPER, Pack, Part
+from assistant.errors import Cancelled, InputUnusable, LibraryUnusable, ModelUnavailable
+from assistant.models.packs.catalog import PACKS, Kind, Pack, Part
 from assistant.models.packs.checkpoints import PULL_COMMAND, is_complete, optional_json
+from assistant.models.packs.packages import SOURCES
 from assistant.models.packs.verify import MANIFEST, verify, write_manifest
 from assistant.models.registry import named
 
 Report = Callable[[str], object]
-Tell = Callable[[Mapping[str, Any]], None]
 
-# What is taken from a repository: the files that the loaders read, never code, and no weights but safetensors.
-_WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
-PATTERNS: Mapping[str, tuple[str, ...]] = {
-    "actions": ("config.json", "clip_spec.json", "*preprocessor_config.json", "processor_config.json", *_WEIGHTS),
-    "descriptions": (
-        "open_clip_config.json",
-        "open_clip_model.safetensors",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-    ),
-    "language": (
-        "config.json",
-        "generation_config.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        "chat_template.jinja",
-        "chat_template.json",
-        *_WEIGHTS,
-    ),
-}
-_BLOCK_BYTES = 1024**2
-_TOLD_EVERY_SECONDS = 0.5
-_NO_NETWORK = "connect to the network and run it again, or copy a folder as docs/packs.md says"
+_NO_NETWORK = "connect to the network and run it again, or name a folder with --from as docs/packs.md says"
 
 
-def pull(settings: Settings, report: Report, cancelled: CancelCheck = never) -> None:
-    """Fetch what the standard pack lacks; the only thing in this project that goes online.
+def pull(
+    settings: Settings,
+    report: Report,
+    cancelled: CancelCheck = never,
+    kinds: Collection[Kind] = (),
+    start: Path | None = None,
+) -> None:
+    """Fetch what a pack lacks; the only thing in this project that goes online.
+
+    Args:
+        settings: name the pack; with ``auto`` the smallest that fetches the kinds wanted, else the standard one.
+        kinds: what is wanted of it; all where empty.
+        start: a folder with a pack, or with wheels, to take it from instead of the network.
 
     Raises:
+        InputUnusable: no pack has a model of this kind to fetch.
         ModelUnavailable: no network, or what came is not what was published.
         LibraryUnusable: not enough room on the disk.
         Cancelled: stopped; the next call goes on from there.
     """
-    pack = named(settings, "standard")
-    pull_pack(pack, report, cancelled)
-    verify(replace(settings, pack="standard"), report)
+    names = _packs_to_fetch(settings, kinds)
+    for name, wanted in names.items():
+        pack = named(settings, name)
+        pack = replace(pack, parts=tuple(part for part in pack.parts if not wanted or part.kind in wanted))
+        pull_pack(pack, report, cancelled, start=start)
+        verify(replace(settings, pack=name), report, [part.kind for part in pack.parts])
 
 
-def pull_pack(pack: Pack, report: Report, cancelled: CancelCheck, environment: Mapping[str, str] = os.environ) -> None:
+def _packs_to_fetch(settings: Settings, kinds: Collection[Kind]) -> dict[str, list[Kind]]:
+    """Which packs have the wanted kinds to fetch, and which of them each."""
+    if settings.pack != "auto":
+        pack = named(settings, settings.pack)
+        if absent := [kind for kind in kinds if (part := pack.part(kind)) is None or not part.source]:
+            raise InputUnusable(f"the {pack.name} pack has no {absent[0]} to fetch", "leave --pack or --kind out")
+        return {settings.pack: list(kinds)}
+    if not kinds:
+        return {"standard": []}
+    found: dict[str, list[Kind]] = {}
+    for kind in kinds:
+        packs = ((name, named(settings, name).part(kind)) for name in PACKS)
+        name = next((name for name, part in packs if part is not None and part.source), None)
+        if name is None:
+            raise InputUnusable(f"there is no {kind} to fetch", f"see {PULL_COMMAND.replace('pull', 'list')}")
+        found.setdefault(name, []).append(kind)
+    return found
+
+
+def pull_pack(
+    pack: Pack,
+    report: Report,
+    cancelled: CancelCheck,
+    environment: Mapping[str, str] = os.environ,
+    start: Path | None = None,
+) -> None:
     """Fetch into the pack's folder what it lacks; says the sizes before it begins.
+
+    One model that cannot be had does not keep the others from being fetched.
 
     Raises:
         ModelUnavailable: no network, or something other than what was published came.
         LibraryUnusable: not enough room on the disk, or the folder cannot be written.
         Cancelled: stopped; the next call goes on from there.
     """
+    if start is not None and not start.is_dir():
+        raise InputUnusable(f"there is no folder {start}", "name one that holds a pack or wheels")
     parts = [part for part in pack.parts if part.source and _is_wanted(pack, part)]
     if not parts:
         report(f"the {pack.name} pack is here already: {pack.folder}")
@@ -90,26 +106,62 @@ def pull_pack(pack: Pack, report: Report, cancelled: CancelCheck, environment: M
     total = sum(part.download_bytes for part in parts)
     report(f"fetching about {human_bytes(total)} into {pack.folder}:")
     for part in parts:
-        report(
-            f"  {part.kind}: {part.source}, about {human_bytes(part.download_bytes)} ({part.licence}), {part.purpose}"
-        )
-    _require_room(pack.folder, total)
+        size = human_bytes(part.download_bytes)
+        name = f"{part.name}, {part.source}" if part.name else part.source
+        report(f"  {part.kind}: {name}, about {size} ({part.licence}), {part.purpose}")
+    # A package lies beside what is read out of it, and that beside what it is converted to.
+    beside = max((2 * part.download_bytes for part in parts if part.source in SOURCES), default=0)
+    _require_room(pack.folder, total + beside)
     sources = dict(optional_json(pack.folder / MANIFEST).get("sources", {}))
-    for message in _run(pack, parts, cancelled, environment):
-        if message["event"] == "progress":
-            done, size = human_bytes(message["done"]), human_bytes(message["total"])
-            report(f"{message['kind']}: {done} of {size}")
-        elif message["event"] == "done":
-            sources[message["kind"]] = {"source": message["source"], "revision": message["revision"]}
-            write_manifest(pack.folder, sources)
-        elif message["event"] == "error":
-            raise ModelUnavailable(message["what"], message["remedy"])
+    failed: list[str] = []
+    progress = _Progress(parts, report)
+    for message in _run(pack, parts, cancelled, environment, start):
+        match message["event"]:
+            case "progress":
+                progress(message["kind"], message["done"], message["total"])
+            case "done":
+                progress.finished(message["kind"])
+                report(f"{message['kind']}: here, by way of {message['road']}")
+                told = {"source": message["source"], "revision": message["revision"]}
+                sources[message["kind"]] = told if message["road"] == "the hub" else {**told, "road": message["road"]}
+                write_manifest(pack.folder, sources)
+            case "full":
+                raise LibraryUnusable(
+                    f"the disk is full ({message['folder']})", f"make room and run {PULL_COMMAND} again to go on"
+                )
+            case "failed":
+                failed.append(f"{message['source']} could not be fetched ({'; '.join(message['reasons'])})")
+                report(failed[-1])
+    if failed:
+        raise ModelUnavailable("; ".join(failed), _NO_NETWORK)
+
+
+class _Progress:
+    """Tells how much of one model and of all has come, and how fast."""
+
+    def __init__(self, parts: list[Part], report: Report) -> None:
+        self._report = report
+        self._sizes = {part.kind: part.download_bytes for part in parts}
+        self._done: dict[str, int] = {}
+        self._started: dict[str, tuple[float, int]] = {}
+
+    def __call__(self, kind: Kind, done: int, total: int) -> None:
+        now = time.monotonic()
+        since, before = self._started.setdefault(kind, (now, done))
+        self._sizes[kind], self._done[kind] = total, done
+        rate = f", {human_bytes(int((done - before) / (now - since)))}/s" if now - since > 1 and done > before else ""
+        all_done, all_total = sum(self._done.values()), sum(self._sizes.values())
+        together = f"; {human_bytes(all_done)} of {human_bytes(all_total)} in all" if len(self._sizes) > 1 else ""
+        self._report(f"{kind}: {human_bytes(done)} of {human_bytes(total)}{rate}{together}")
+
+    def finished(self, kind: Kind) -> None:
+        self._done[kind] = self._sizes[kind]
 
 
 def _is_wanted(pack: Pack, part: Part) -> bool:
     """Whether a part has to be fetched: it is not here at all, or the pack's folder holds an unfinished one."""
     own = pack.folder / part.kind
-    return pack.location(part.kind) is None or (own.is_dir() and not is_complete(own))
+    return pack.location(part.kind) is None or (part.kind != "text" and own.is_dir() and not is_complete(own))
 
 
 def _require_room(folder: Path, total_bytes: int) -> None:
@@ -126,13 +178,23 @@ def _require_room(folder: Path, total_bytes: int) -> None:
 
 
 def _run(
-    pack: Pack, parts: list[Part], cancelled: CancelCheck, environment: Mapping[str, str]
+    pack: Pack, parts: list[Part], cancelled: CancelCheck, environment: Mapping[str, str], start: Path | None
 ) -> Iterator[dict[str, Any]]:
     """What the fetching process tells, as it comes; it is ended when ``cancelled`` turns true."""
-    plan = [{"kind": part.kind, "source": part.source, "folder": str(pack.folder / part.kind)} for part in parts]
+    plan = [
+        {
+            "kind": part.kind,
+            "source": part.source,
+            "folder": str(pack.folder / part.kind),
+            "start": str(start.absolute()) if start is not None else "",
+            "shown": part.shown,
+            "licence": part.licence,
+        }
+        for part in parts
+    ]
     offline = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
     process = subprocess.Popen(
-        [sys.executable, "-m", "assistant.models.packs.download"],
+        [sys.executable, "-m", "assistant.models.packs.fetch"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -170,146 +232,3 @@ def _run(
         raise Cancelled("stopped fetching", f"run {PULL_COMMAND} again to go on")
     if process.returncode:
         raise ModelUnavailable(f"fetching ended with code {process.returncode}", f"run {PULL_COMMAND} again to go on")
-
-
-def main(plan: IO[str] = sys.stdin, out: IO[str] = sys.stdout) -> None:
-    """The fetching process: reads the plan, fetches part by part, tells how it goes."""
-    os.environ["HF_HUB_OFFLINE"] = "0"
-    os.environ["HF_HUB_DISABLE_XET"] = "1"  # plain ranges of HTTP, which resume
-    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-
-    def tell(message: Mapping[str, Any]) -> None:
-        out.write(json.dumps(message) + "\n")
-        out.flush()
-
-    for item in json.load(plan):
-        kind, source, folder = item["kind"], item["source"], Path(item["folder"])
-        fetch = fetch_whisper if source.startswith(WHISPER) else fetch_repository
-        try:
-            revision = fetch(kind, source, folder, tell)
-        except AssistantError as error:
-            tell({"event": "error", "what": error.what, "remedy": error.remedy})
-            return
-        except Exception as error:  # the client has many kinds; each must become one line, and none is ours to mend
-            what = f"{source} could not be fetched ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
-            tell({"event": "error", "what": what, "remedy": _NO_NETWORK})
-            return
-        tell({"event": "done", "kind": kind, "source": source, "revision": revision})
-
-
-def fetch_repository(kind: str, repository: str, folder: Path, tell: Tell) -> str:
-    """The commit whose files are now in ``folder``; only plain data and safetensors are taken.
-
-    Raises:
-        ModelUnavailable: the repository has no safetensors, or a file does not have its published sha256.
-    """
-    from huggingface_hub import HfApi, hf_hub_download
-
-    info = HfApi().model_info(repository, files_metadata=True)
-    files = [file for file in info.siblings or [] if _is_wanted_file(kind, file.rfilename)]
-    if not any(file.rfilename.endswith(".safetensors") for file in files):
-        raise ModelUnavailable(f"{repository} has no safetensors weights", "choose another model")
-    _forget_other(folder, f"{repository}@{info.sha}")
-    total = sum(file.size or 0 for file in files)
-    done = 0
-    for file in sorted(files, key=lambda f: (f.rfilename.endswith(".safetensors"), f.rfilename)):
-        with _Watched(folder, done, total, kind, tell):
-            path = Path(hf_hub_download(repository, file.rfilename, revision=info.sha, local_dir=folder))
-        if file.lfs is not None and sha256_of(path) != file.lfs.sha256:
-            path.unlink()
-            raise ModelUnavailable(f"{file.rfilename} of {repository} came damaged", f"run {PULL_COMMAND} again")
-        done += file.size or path.stat().st_size
-        tell({"event": "progress", "kind": kind, "done": done, "total": total})
-    shutil.rmtree(folder / ".cache", ignore_errors=True)  # the client's notes of what it fetched
-    return str(info.sha)
-
-
-def _is_wanted_file(kind: str, name: str) -> bool:
-    """Whether a file that the hub lists is one that a loader reads; a name with a folder in it never is."""
-    return vetting.is_file_name(name) and any(fnmatch.fnmatchcase(name, pattern) for pattern in PATTERNS[kind])
-
-
-def fetch_whisper(kind: str, source: str, folder: Path, tell: Tell) -> str:
-    """The sha256 of the file of this size that is now in ``folder``, by the table of the whisper package."""
-    import whisper
-
-    address = whisper._MODELS[source.removeprefix(WHISPER)]
-    *_, expected, name = address.split("/")
-    _forget_other(folder, source)
-    fetch_file(
-        address, folder / name, expected, lambda d, t: tell({"event": "progress", "kind": kind, "done": d, "total": t})
-    )
-    return str(expected)
-
-
-def fetch_file(address: str, path: Path, sha256: str, progress: Callable[[int, int], None]) -> None:
-    """Fetch one file, going on where an earlier try ended; it gets its name only with the right sha256.
-
-    Raises:
-        ModelUnavailable: what came has another sha256.
-    """
-    if path.is_file() and sha256_of(path) == sha256:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    have = part.stat().st_size if part.is_file() else 0
-    request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-        if response.status != 206:
-            have = 0  # the server sends everything again
-        total, told = have + int(response.headers.get("Content-Length", 0)), 0.0
-        with part.open("ab" if have else "wb") as file:
-            while block := response.read(_BLOCK_BYTES):
-                file.write(block)
-                have += len(block)
-                if time.monotonic() - told > _TOLD_EVERY_SECONDS:
-                    told = time.monotonic()
-                    progress(have, total)
-    progress(have, total)
-    if sha256_of(part) != sha256:
-        part.unlink()
-        raise ModelUnavailable(f"{path.name} came damaged", f"run {PULL_COMMAND} again")
-    part.replace(path)
-
-
-def _forget_other(folder: Path, source: str) -> None:
-    """Empty the folder of what another source has left there; a note beside it says whose files it holds."""
-    note = folder.with_name(f".{folder.name}.source")
-    if folder.is_dir() and (not note.is_file() or note.read_text().strip() != source):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(source + "\n")
-
-
-class _Watched:
-    """Tells how large the unfinished file in a folder has grown, while the hub's client fetches it."""
-
-    def __init__(self, folder: Path, done: int, total: int, kind: str, tell: Tell) -> None:
-        self._folder, self._done, self._total, self._kind, self._tell = folder, done, total, kind, tell
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(_TOLD_EVERY_SECONDS):
-            growing = sum(_size(path) for path in self._folder.glob(".cache/**/*.incomplete"))
-            if growing:
-                done = self._done + growing
-                self._tell({"event": "progress", "kind": self._kind, "done": done, "total": self._total})
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # it has just been finished and renamed
-        return 0
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from assistant.config import Settings
@@ -42,8 +42,11 @@ def write_manifest(folder: Path, sources: dict[str, dict[str, str]] | None = Non
     return path
 
 
-def verify(settings: Settings, report: Report) -> None:
+def verify(settings: Settings, report: Report, kinds: Collection[Kind] = ()) -> None:
     """Check that the weights are whole, are the ones that were published, and load.
+
+    Args:
+        kinds: which of them; all where empty.
 
     Raises:
         ModelUnavailable: something is missing or damaged; everything else was checked and reported all the same.
@@ -52,15 +55,18 @@ def verify(settings: Settings, report: Report) -> None:
     if settings.pack == "auto":
         # Also a pack that was fetched in part: what is there of it may be damaged. One that was never fetched is none.
         names = [name for name in PACKS if any(map(named(settings, name).location, KINDS))] or list(PACKS)
-    problems = [problem for name in names for problem in verify_pack(named(settings, name), settings, report)]
+    packs = [named(settings, name) for name in names]
+    problems = [problem for pack in packs for problem in verify_pack(pack, settings, report, kinds)]
     if problems:
         raise problems[0]
 
 
-def verify_pack(pack: Pack, settings: Settings, report: Report) -> list[ModelUnavailable]:
+def verify_pack(pack: Pack, settings: Settings, report: Report, kinds: Collection[Kind] = ()) -> list[ModelUnavailable]:
     """The problems of a pack, none where all is well; tells ``report`` one line for each part."""
     problems = []
     for part in pack.parts:
+        if kinds and part.kind not in kinds:
+            continue
         try:
             report(f"{pack.name}/{part.kind}: {_verify_part(pack, part, settings)}")
         except ModelUnavailable as error:
@@ -126,6 +132,8 @@ def load(pack: Pack, kind: Kind, settings: Settings) -> None:
         "descriptions": models.image_text_encoder,
         "speech": models.transcriber,
         "language": models.own_chat_model,
+        "embed": models.text_embedder,
     }
-    loaders[kind]()
-    models.release(kind)
+    if kind in loaders:  # a kind without a loader of its own is data that another library reads
+        loaders[kind]()
+        models.release(kind)

@@ -161,6 +161,12 @@ def causal_copy(folder: Path) -> tempfile.TemporaryDirectory[str]:
     return _copy(folder, {"config.json": config, "generation_config.json": generation})
 
 
+def encoder_copy(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """What transformers may see of a text encoder's folder, without its tokenizer; delete it once it is loaded."""
+    kinds = _names("bert distilbert roberta xlm-roberta mpnet modernbert")
+    return _copy(folder, {"config.json": _architecture(folder, checkpoints.read_json(folder / "config.json"), kinds)})
+
+
 _TOKEN_IDS = frozenset({"bos_token_id", "eos_token_id", "pad_token_id"})
 
 

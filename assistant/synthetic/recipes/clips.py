@@ -78,10 +78,10 @@ def unknown_clip(index: int, seed: int) -> np.ndarray:
         while moving.scene.action not in _ORDERED:
             moving = training_clip(rng.randrange(2**31), seed, 1.0)
         return moving.frames[rng.sample(range(NUM_FRAMES), NUM_FRAMES)]
-    return _clouds(np.random.default_rng(rng.randrange(2**31)))
+    return drifting_clouds(np.random.default_rng(rng.randrange(2**31)))
 
 
-def _clouds(draws: np.random.Generator) -> np.ndarray:
+def drifting_clouds(draws: np.random.Generator) -> np.ndarray:
     """Several layers of noise whose spectrum falls like a photograph's, each moving and swelling by itself."""
     side = 2 * SIZE
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side))) + 1 / side

@@ -25,6 +25,8 @@ TRAINERS: dict[str, tuple[str, str]] = {
     "actions": ("assistant.synthetic.recipes.actions:train_actions", "actions"),
     "descriptions": ("assistant.synthetic.recipes.descriptions:train_descriptions", "descriptions"),
     "speech": ("assistant.synthetic.recipes.speech:train_speech", "speech/model.pt"),
+    # After the two whose vectors it judges.
+    "domain": ("assistant.synthetic.recipes.domain:train_domain", "domain.safetensors"),
 }
 
 
