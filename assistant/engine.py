@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
+import time
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +32,8 @@ from assistant.store import Library
 
 if TYPE_CHECKING:
     from assistant.explain import AnswerExplanation, Explanation, SceneExplanation
+
+logger = logging.getLogger(__name__)
 
 # What the library keeps of a video beside its timeline, and under which name.
 SUMMARY, LATEST, WHY = "summary", "latest", "why"
@@ -130,9 +134,9 @@ class Assistant:
             QuestionUnusable: empty or too long.
             ModelUnavailable: the language model that was asked for by name is not there.
         """
-        timeline = self._required(sha256)
+        timeline, started = self._required(sha256), time.monotonic()
         model = self._chat_model(answerer)
-        yield from chat.answer(
+        for piece in chat.answer(
             question,
             timeline,
             history=history,
@@ -142,7 +146,11 @@ class Assistant:
             embedder=self.models.text_embedder(),
             verifier=LayeredVerifier(entailment_model()),
             cancelled=cancelled,
-        )
+        ):
+            if isinstance(piece, Answer):
+                facts = (sha256[:8], piece.model, piece.outcome, len(piece.claims), time.monotonic() - started)
+                logger.info("answered video=%s model=%s outcome=%s claims=%d seconds=%.1f", *facts)
+            yield piece
 
     def _chat_model(self, answerer: AnswererName) -> ChatModel | None:
         """The language model to answer with, or None for the extractive answerer."""

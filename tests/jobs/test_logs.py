@@ -6,8 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from conftest import ROOT, SAMPLE
+from tiny_language_model import write_language_model
 
 QUESTION = "Which thing appears first, please?"
 # One process, so that the models are loaded once: the same commands as a person would give.
@@ -16,8 +18,8 @@ import logging, sys
 from assistant.cli.main import main
 logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
 logging.getLogger("assistant").setLevel(logging.DEBUG)
-home, film = sys.argv[1:]
-common = ["--home", home, "--pack", "demo"]
+home, film, pack = sys.argv[1:]
+common = ["--home", home, "--pack", pack]
 for name, command in {{
     "analyze": ["analyze", film],
     "extractive": ["ask", film, {QUESTION!r}, "--answerer", "extractive"],
@@ -32,8 +34,11 @@ for name, command in {{
 
 def test_no_log_line_holds_what_was_said_asked_or_answered(tmp_path):
     film = shutil.copy(SAMPLE, tmp_path / "our wedding.mp4")
+    pack = Path(shutil.copytree(ROOT / "assistant" / "packs" / "demo", tmp_path / "pack"))
+    (pack / "language").mkdir(exist_ok=True)
+    write_language_model(pack / "language")
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path / "home"), str(film)],
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "home"), str(film), str(pack)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -44,7 +49,7 @@ def test_no_log_line_holds_what_was_said_asked_or_answered(tmp_path):
     log = done.stderr.lower()
     assert "loaded actions" in log
     assert "transcribed chunks=" in log
-    assert "answered model=" in log
+    assert "answered video=" in log
     timeline, *answers = (
         json.loads((tmp_path / f"{name}.json").read_text()) for name in ("analyze", "extractive", "llm")
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from tiny_language_model import write_tokenizer
 
 from assistant.errors import ModelUnavailable, PromptInvalid
 from assistant.models.scene import labels
@@ -82,8 +82,7 @@ def test_models_of_other_kinds_embed_as_open_clip_embeds_them(tmp_path, other):
 
     config = {"model_cfg": {**MODEL, **OTHERS[other]}, "preprocess_cfg": MEAN_STD}
     (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        (tmp_path / name).write_bytes((ROOT / "assistant/packs/demo/language" / name).read_bytes())
+    write_tokenizer(tmp_path)
     torch.manual_seed(0)
     model = open_clip.create_model(f"local-dir:{tmp_path}", load_weights=False, pretrained_text=False).eval()
     save_file(
