@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROMPTS_FOLDER = ROOT / "prompts"
 DEMO_FOLDER = ROOT / "assistant" / "packs" / "demo"  # the small weights that are shipped
 VERIFIER_FOLDER = DEMO_FOLDER.with_name("verifier")
+RERANKER_FOLDER = DEMO_FOLDER.with_name("reranker")
+EMBEDDER_FOLDER = DEMO_FOLDER.with_name("embedder")
 
 AnswererName = Literal["auto", "extractive", "llm"]
 

@@ -19,7 +19,6 @@ from assistant.analysis.analyzer import AnalysisContext
 from assistant.chat import answer as chat
 from assistant.chat import summarize as summaries
 from assistant.chat.retrieval import Similarity
-from assistant.chat.verification.verifier import LayeredVerifier
 from assistant.config import AnswererName, Settings
 from assistant.core.progress import CancelCheck, Report, never, silent
 from assistant.core.timeline import Answer, Segment, Timeline
@@ -27,7 +26,7 @@ from assistant.errors import UnknownSegment, VideoUnreadable
 from assistant.exports import render as exports
 from assistant.media import video
 from assistant.models.protocols import ChatModel
-from assistant.models.registry import Models, Pack, entailment_model, resolve
+from assistant.models.registry import Models, Pack, resolve, text_models
 from assistant.store import Library
 
 if TYPE_CHECKING:
@@ -143,8 +142,7 @@ class Assistant:
             model=model,
             similarity=self.similarity(timeline) if model is not None else None,
             settings=self.settings,
-            embedder=self.models.text_embedder(),
-            verifier=LayeredVerifier(entailment_model()),
+            reads=text_models(self.models.text_embedder()),
             cancelled=cancelled,
         ):
             if isinstance(piece, Answer):
@@ -176,7 +174,7 @@ class Assistant:
 
     def suggestions(self, sha256: str) -> list[str]:
         """First questions made from this video."""
-        return chat.suggestions(self._required(sha256))
+        return chat.suggestions(self._required(sha256), text_models(self.models.text_embedder()))
 
     def summarize(
         self, sha256: str, *, answerer: AnswererName = "auto", cancelled: CancelCheck = never

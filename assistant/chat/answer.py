@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from assistant.chat.conversation import Turned, build_prompt
-from assistant.chat.evidence import evidence_of
+from assistant.chat.evidence import WORDS_ALONE, Evidence, evidence_of
 from assistant.chat.followups import Exchange
 from assistant.chat.overview import suggested
 from assistant.chat.plan import reply
 from assistant.chat.retrieval import Similarity
-from assistant.chat.verification.verifier import ClaimVerifier
+from assistant.chat.verification.verifier import ClaimVerifier, LayeredVerifier
 from assistant.chat.verify import marks, rescored, resolve, says_not_found, tidy_marks, verify_answer
 from assistant.chat.words import language_of
 from assistant.config import Limits, Settings
@@ -21,7 +21,7 @@ from assistant.core.plaintext import PlainStream, plain_text
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Answer, Claim, Timeline
 from assistant.errors import ModelUnavailable, QuestionUnusable
-from assistant.models.protocols import ChatModel, GenerationOptions, TextEmbedder
+from assistant.models.protocols import ChatModel, GenerationOptions, TextModels
 
 EXTRACTIVE = "extractive"
 
@@ -38,9 +38,9 @@ class Turn:
     answer: Answer
 
 
-def suggestions(timeline: Timeline, embedder: TextEmbedder | None = None) -> list[str]:
+def suggestions(timeline: Timeline, reads: TextModels = WORDS_ALONE) -> list[str]:
     """First questions about a video, each tried: the rules answer it from this video."""
-    evidence = evidence_of(timeline, embedder)
+    evidence = evidence_of(timeline, reads)
     return suggested(evidence, lambda text: reply(text, evidence))
 
 
@@ -52,8 +52,7 @@ def answer(
     model: ChatModel | None = None,
     similarity: Similarity | None = None,
     settings: Settings,
-    embedder: TextEmbedder | None = None,
-    verifier: ClaimVerifier | None = None,
+    reads: TextModels = WORDS_ALONE,
     cancelled: CancelCheck = never,
 ) -> Iterator[str | Answer]:
     """Pieces of an answer as they come; the last item is the whole, checked `Answer`, which replaces the pieces.
@@ -64,13 +63,15 @@ def answer(
     Args:
         model: None: the extractive answerer alone.
         similarity: text -> similarity of each segment's picture, float32 ``[segments]``.
-        embedder, verifier: find by meaning and judge the sentences; None: by words, and by rules, alone.
+        reads: find by meaning and judge the sentences; without them words and rules do.
 
     Raises:
         QuestionUnusable: empty or too long.
     """
     question = usable_question(question, settings.limits)
-    without = partial(_without_model, question, timeline, history, embedder, verifier)
+    evidence = evidence_of(timeline, reads)
+    verifier = LayeredVerifier(reads.entailment)
+    without = partial(_without_model, question, evidence, history, verifier)
     if model is None:
         yield from _told(without())
         return
@@ -125,14 +126,14 @@ def usable_question(question: str, limits: Limits) -> str:
 
 def _without_model(
     question: str,
-    timeline: Timeline,
+    evidence: Evidence,
     history: Sequence[Turn],
-    embedder: TextEmbedder | None,
-    verifier: ClaimVerifier | None,
+    verifier: ClaimVerifier,
     draft: str = "",
 ) -> Answer:
     """What the rules say, checked like any answer; ``draft`` is what a model had said instead."""
-    made = reply(question, evidence_of(timeline, embedder), _exchanges(history))
+    timeline = evidence.timeline
+    made = reply(question, evidence, _exchanges(history))
     citations, unresolved = resolve(made.text, timeline)
     claims = verify_answer(question, made.text, timeline, verifier=verifier) if made.found else ()
     if made.nearest and claims:

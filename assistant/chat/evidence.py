@@ -1,7 +1,7 @@
 """A timeline made ready for questions: a search over its lines, and what its labels say where.
 
 The search adds BM25 over words and synonyms (Robertson & Zaragoza 2009) to the similarity of sentence embeddings, where
-a `TextEmbedder` is at hand.
+a `TextEmbedder` is at hand. What it finds, a `Reranker` reads beside the question, where there is one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from assistant.chat.lines import Label, Line, labels_of, lines_of, spoken_language
 from assistant.chat.words import Term, listed_words, nearest, synonym_groups, terms, translations
 from assistant.core.timeline import Segment, Span, Timeline
-from assistant.models.protocols import TextEmbedder
+from assistant.models.protocols import Passage, TextModels
 
 # A second label of the same list this likely is taken as seen too: two labels of a softmax can both exceed it only
 # when the model wavers between exactly these two.
@@ -29,6 +29,7 @@ _LEAST_GUESS = 0.15
 # How much a word counts that stands one or two sentences away from the line that is scored.
 _NEIGHBOUR = (1.0, 0.45, 0.2)
 _SHARED = 0.85
+WORDS_ALONE = TextModels()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ class Hit:
 class Evidence:
     """A timeline indexed once for many questions."""
 
-    def __init__(self, timeline: Timeline, embedder: TextEmbedder | None = None) -> None:
+    def __init__(self, timeline: Timeline, reads: TextModels = WORDS_ALONE) -> None:
         self.timeline = timeline
-        self.embedder = embedder
+        self.embedder, self.reranker = reads.embedder, reads.reranker
         self.language = spoken_language(timeline)
         self.lines = tuple(lines_of(timeline, self.language))
         self.speech = tuple(line for line in self.lines if line.kind == "speech")
@@ -149,6 +150,22 @@ class Evidence:
             if len(hits) >= most:
                 break
         return hits
+
+    def relevance(self, question: str, lines: Sequence[Line]) -> list[float]:
+        """How likely each line, read with its neighbours of the same kind, answers the question; needs a reranker."""
+        assert self.reranker is not None
+        passages = [Passage.at(self._texts[line.kind][0], self._texts[line.kind][1][line.place]) for line in lines]
+        return self.reranker.relevance(question, passages) if passages else []
+
+    @cached_property
+    def _texts(self) -> dict[str, tuple[list[str], dict[int, int]]]:
+        """The lines of each kind as they are read, and at which place among them each line stands."""
+        found: dict[str, tuple[list[str], dict[int, int]]] = {}
+        for line in self.lines:
+            texts, places = found.setdefault(line.kind, ([], {}))
+            places[line.place] = len(texts)
+            texts.append(f"{line.speaker}: {line.text}" if line.speaker else line.text)
+        return found
 
     def _cover(self, asked: Sequence[Term]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The share of the question's weight that each line covers: with its neighbours, and alone."""
@@ -294,15 +311,15 @@ def says(held: Sequence[Term], asked: Term) -> bool:
     return words.issuperset(asked.raw) or words.issuperset(asked.shared)
 
 
-def evidence_of(timeline: Timeline, embedder: TextEmbedder | None = None) -> Evidence:
+def evidence_of(timeline: Timeline, reads: TextModels = WORDS_ALONE) -> Evidence:
     """The evidence of a timeline, kept for the last few timelines asked about."""
-    key = (id(timeline), id(embedder))
+    key = (id(timeline), id(reads.embedder), id(reads.reranker))
     with _lock:
         known = _kept.get(key)
         if known is not None and known.timeline is timeline:
             _kept.move_to_end(key)
             return known
-    made = Evidence(timeline, embedder)
+    made = Evidence(timeline, reads)
     with _lock:
         _kept[key] = made  # holds the timeline, so its id stays its own
         while len(_kept) > 4:
@@ -310,5 +327,5 @@ def evidence_of(timeline: Timeline, embedder: TextEmbedder | None = None) -> Evi
     return made
 
 
-_kept: OrderedDict[tuple[int, int], Evidence] = OrderedDict()
+_kept: OrderedDict[tuple[int, int, int], Evidence] = OrderedDict()
 _lock = Lock()

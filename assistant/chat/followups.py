@@ -54,8 +54,8 @@ def in_context(asked: Asked, history: Sequence[Exchange], evidence: Evidence) ->
         before = _before(last, history[:-1], evidence)
         kept = asked.forms | (before.forms - {"yes_no", "follow"}) if not _asks(asked) else asked.forms
         kind = before.kind if before.kind != SMALL_TALK and not _asks(asked) else CONTENT
-        return replace(asked, kind=kind, terms=before.terms, people=before.people, forms=kept, near=near, follows=True)
-    return replace(asked, near=near, follows=True)
+        asked = replace(asked, kind=kind, terms=before.terms, people=before.people, forms=kept)
+    return replace(asked, near=near, follows=True, before=grounds[-1].question)
 
 
 def _own(asked: Asked) -> bool:

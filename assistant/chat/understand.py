@@ -39,6 +39,7 @@ class Asked:
     choice: tuple[str, str] | None = None
     near: tuple[int, ...] = ()  # segments that the conversation was about
     follows: bool = False
+    before: str = ""  # the question before, where this one leans on it
 
     @property
     def seen_terms(self) -> tuple[Term, ...]:

@@ -68,24 +68,21 @@ def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
 def _asking(options: argparse.Namespace, settings: Settings, stop: Stop) -> Ask:
     """How questions about this video or timeline are asked; a timeline alone needs no weights."""
     from assistant.chat import answer as chat
-    from assistant.chat.verification.verifier import LayeredVerifier
-    from assistant.models.registry import Models, entailment_model, resolve
+    from assistant.models.registry import Models, resolve, text_models
 
     if options.video.suffix.lower() == ".json":
         timeline = read_timeline(options.video)
-        model = embedder = None
-        verifier = LayeredVerifier(entailment_model())
+        model, reads = None, text_models()
         if options.answerer == "llm" or settings.chat.language_model:
             model = engine_for(settings, asks=True).models.chat_model()
         elif options.answerer != "extractive":
-            embedder = Models(resolve(settings), settings).text_embedder()
+            reads = text_models(Models(resolve(settings), settings).text_embedder())
         return lambda question, turns: chat.answer(
             question,
             timeline,
             history=[chat.Turn(*turn) for turn in turns],
             model=model,
-            embedder=embedder,
-            verifier=verifier,
+            reads=reads,
             settings=settings,
             cancelled=stop,
         )

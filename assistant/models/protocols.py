@@ -169,6 +169,28 @@ class Entailment:
     answers: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A line that may answer a question, with the lines around it, which say what "it" and "they" are."""
+
+    text: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+    @classmethod
+    def at(cls, lines: Sequence[str], place: int) -> Passage:
+        """The line at a place, with two before it and one behind."""
+        return cls(lines[place], tuple(lines[max(0, place - 2) : place]), tuple(lines[place + 1 : place + 2]))
+
+
+class Reranker(Protocol):
+    """Reads a question and a passage side by side."""
+
+    def relevance(self, question: str, passages: Sequence[Passage]) -> list[float]:
+        """Probabilities in 0..1, one a passage, in their order."""
+        ...
+
+
 class EntailmentModel(Protocol):
     """Says whether evidence carries a sentence, and whether the sentence answers its question."""
 
@@ -179,6 +201,15 @@ class EntailmentModel(Protocol):
     def score(self, statements: Sequence[Statement]) -> list[Entailment]:
         """One judgement per statement, in order. No evidence is evidence that does not speak of it."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextModels:
+    """The small models that read a timeline's text; what is missing, words and rules do as well as they can."""
+
+    embedder: TextEmbedder | None = None
+    reranker: Reranker | None = None
+    entailment: EntailmentModel | None = None
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from assistant.config import VERIFIER_FOLDER, Settings
+from assistant.config import EMBEDDER_FOLDER, RERANKER_FOLDER, VERIFIER_FOLDER, Settings
 from assistant.core.clip import ClipSpec
 from assistant.core.files import human_bytes
 from assistant.errors import ModelUnavailable
@@ -23,7 +23,9 @@ from assistant.models.protocols import (
     ChatModel,
     EntailmentModel,
     ImageTextEncoder,
+    Reranker,
     TextEmbedder,
+    TextModels,
     Transcriber,
     VoiceDetector,
 )
@@ -117,14 +119,34 @@ def require(pack: Pack) -> Pack:
 
 @lru_cache(maxsize=1)
 def entailment_model() -> EntailmentModel | None:
-    """The model that judges a sentence by its evidence, the same for every pack; None where its weights are not here.
+    """The model that judges a sentence by its evidence; None where its weights are not here."""
+    return cast(EntailmentModel | None, _shipped("entailment", VERIFIER_FOLDER))
+
+
+@lru_cache(maxsize=1)
+def reranker() -> Reranker | None:
+    """The model that says which line holds an answer; None where its weights are not here."""
+    return cast(Reranker | None, _shipped("rerank", RERANKER_FOLDER))
+
+
+@lru_cache(maxsize=1)
+def embedder() -> TextEmbedder | None:
+    """The sentence embeddings that ship; None where their weights are not here."""
+    return cast(TextEmbedder | None, _shipped("embed", EMBEDDER_FOLDER))
+
+
+def _shipped(kind: str, folder: Path) -> Any:
+    """A model that comes with the project, the same for every pack; None where its weights are not here.
 
     Raises:
         ModelUnavailable: they are here, and cannot be loaded.
     """
-    if not (VERIFIER_FOLDER / "config.json").is_file():
-        return None
-    return cast(EntailmentModel, backend("entailment", VERIFIER_FOLDER)(VERIFIER_FOLDER))
+    return backend(kind, folder)(folder) if (folder / "config.json").is_file() else None
+
+
+def text_models(embeds: TextEmbedder | None = None) -> TextModels:
+    """The small models that read text: those that ship, but the embeddings of a pack that has its own."""
+    return TextModels(embeds or embedder(), reranker(), entailment_model())
 
 
 class Models:

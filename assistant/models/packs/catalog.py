@@ -30,11 +30,13 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("speech", ""): "assistant.models.speech.whisper:WhisperTranscriber",
     ("language", ""): "assistant.models.chat.transformers_chat:TransformersChatModel",
     ("embed", ""): "assistant.models.embed.minilm:MiniLMEmbedder",
+    ("embed", "packed_bert"): "assistant.models.embed.packed:PackedEmbedder",
     ("entailment", "cross_encoder"): "assistant.models.entailment.minilm_cross_encoder:MiniLMCrossEncoder",
     ("entailment", "deberta-v2"): "assistant.models.entailment.nli:NliModel",
     ("entailment", "roberta"): "assistant.models.entailment.nli:NliModel",
     ("entailment", "xlm-roberta"): "assistant.models.entailment.nli:NliModel",
     ("entailment", "bert"): "assistant.models.entailment.nli:NliModel",
+    ("rerank", "reranker"): "assistant.models.rerank.minilm_cross_encoder:MiniLMReranker",
     ("voice", ""): "assistant.models.speech.silero:SileroVoiceDetector",
     ("server", ""): "assistant.models.chat.openai_api:OpenAIChatModel",
 }

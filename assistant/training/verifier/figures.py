@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from assistant.models.protocols import Entailment, Statement
 from assistant.training.verifier.examples import NOT_THERE, SUPPORTED, Example, of_error, written
 from assistant.training.verifier.material import Fact, Transcript
@@ -75,30 +77,28 @@ def held_out(judge: Judge, transcripts: Iterable[Transcript]) -> dict[str, Any]:
     return {
         "examples": len(examples),
         "loss": loss / len(examples),
-        "support_told_apart": _told_apart(
+        "support_told_apart": told_apart(
             [row[0] for e, row in scored if e.support[0]], [row[0] for e, row in scored if not e.support[0]]
         ),
-        "relevance_told_apart": _told_apart(
+        "relevance_told_apart": told_apart(
             [row[3] for e, row in scored if e.answers], [row[3] for e, row in scored if e.answers == 0]
         ),
-        "accuracy": _share(right),
-        "relevance": _share(relevance),
-        "relevance_near": _share(near),
-        "true_kept": _share(kinds["true"]),
-        "errors_marked_supported": _share(errors),
-        "absent_marked_supported": _share(kinds["absent"]),
+        "accuracy": share(right),
+        "relevance": share(relevance),
+        "relevance_near": share(near),
+        "true_kept": share(kinds["true"]),
+        "errors_marked_supported": share(errors),
+        "absent_marked_supported": share(kinds["absent"]),
         "marked_supported_by_kind": {kind: [sum(v), len(v)] for kind, v in sorted(kinds.items())},
     }
 
 
-def _told_apart(high: Sequence[float], low: Sequence[float]) -> float:
+def told_apart(high: Sequence[float], low: Sequence[float]) -> float:
     """The chance that one of ``high`` is above one of ``low``: the area under the ROC curve, 0.5 for guessing."""
-    ranks = sorted([(value, 0) for value in low] + [(value, 1) for value in high])
-    below, area = 0, 0
-    for _, is_high in ranks:
-        area, below = area + is_high * below, below + 1 - is_high
-    return round(area / max(1, len(high) * len(low)), 4)
+    above, below = np.asarray(high)[:, None], np.asarray(low)[None, :]
+    pairs = (above > below) + 0.5 * (above == below)
+    return round(float(pairs.mean()), 4) if pairs.size else 0.0
 
 
-def _share(values: Sequence[bool]) -> float:
+def share(values: Sequence[bool]) -> float:
     return round(sum(values) / max(1, len(values)), 4)

@@ -8,6 +8,7 @@ A file holds transcripts; the format is made to be written by hand::
     + a true sentence
     - num: a false sentence              the kind of error planted in it
     ~ a true sentence that does not answer the question
+    X question that nothing answers @7   and the line that seems nearest to an answer
 
 ``near_questions.lst`` has a row a transcript: for each of its facts a question about the same things that the fact does
 not answer.
@@ -28,7 +29,8 @@ FOLDER = Path(__file__).parent / "material"
 HELD_OUT = frozenset(
     split(
         "wall_shelf parking_meeting flood_news yoga_back escape_room chorprobe panaderia_barrio playground_drone "
-        "volcano_lecture headphones_review"
+        "volcano_lecture headphones_review "
+        "a_sourdough_starter_qa lifeboat_radio_log kreuzfahrer_letsplay a_bike_brake_workshop salt_tax_documentary"
     )
 )
 
@@ -39,7 +41,7 @@ ERRORS = frozenset(split("num name neg opp order who attr invent cause scope tim
 _HEAD = re.compile(r"== (\w+) \| ([^|]+) \| (\w\w) \| (.+)")
 _LINE = re.compile(r"(\d+) (?:\[(action|scene|text)\] )?(.+)")
 _SPEAKER = re.compile(r"([A-Z][\w.]*(?: [A-Z][\w.]*)?): (.+)")
-_QUESTION = re.compile(r"Q (.+) @([\d,]+)")
+_QUESTION = re.compile(r"([QX]) (.+) @([\d,]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Transcript:
     scenes: tuple[str, ...]
     lines: list[Line] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
+    unanswered: list[tuple[str, int]] = field(default_factory=list)  # a question, and the index of the nearest line
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -115,10 +118,14 @@ def _add(transcript: Transcript, row: str) -> bool:
     """Add a row to the transcript; whether it is one that may stand there."""
     mark, _, rest = row.partition(" ")
     if question := _QUESTION.fullmatch(row):
-        lines = tuple(int(line) - 1 for line in question[2].split(","))
+        lines = tuple(int(line) - 1 for line in question[3].split(","))
         if max(lines) >= len(transcript.lines):
             return False
-        transcript.facts.append(Fact(tuple(q.strip() for q in question[1].split("|")), lines))
+        wordings = tuple(q.strip() for q in question[2].split("|"))
+        if question[1] == "X":
+            transcript.unanswered += [(wording, lines[0]) for wording in wordings]
+        else:
+            transcript.facts.append(Fact(wordings, lines))
     elif (line := _LINE.fullmatch(row)) and not transcript.facts:
         transcript.lines.append(_line(line[2] or "speech", line[3]))
         return int(line[1]) == len(transcript.lines)

@@ -1,0 +1,1 @@
+"""Passage re-ranking: which line holds the answer to a question."""

@@ -1,0 +1,1 @@
+"""The embedder's training: a question next to the line that answers it, far from all others."""

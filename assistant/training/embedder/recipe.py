@@ -1,0 +1,110 @@
+"""``train embedder``: all-MiniLM-L6-v2 taught by contrast which line answers a question, from the written timelines.
+
+InfoNCE over a batch (van den Oord et al. 2018, arXiv:1807.03748): every other line of the batch is a wrong one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from assistant.models.embed import packed
+from assistant.models.entailment.minilm_cross_encoder import CONFIG, TOKENIZER, WEIGHTS, pack_weights
+from assistant.models.protocols import Passage
+from assistant.training import minilm
+from assistant.training.embedder.pairs import Batch, Pairs
+from assistant.training.reranker import passages
+from assistant.training.run import Plan, Run, Say
+from assistant.training.verifier import material
+
+EXAMPLES = 28_800  # questions seen in a whole run
+TEMPERATURE = 0.05
+SUBJECTS, QUESTIONS = 6, 8  # transcripts in a batch, and questions of each
+POOL = 64  # batches to a seed
+SHIPPED = Path(__file__).resolve().parents[2] / "packs" / "embedder"
+
+
+def train(plan: Plan, say: Say, cancelled: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+    """Train, choose on the held-out subjects, write the model to ``plan.out``; the figures of what was written.
+
+    Raises:
+        Cancelled: asked to stop; the checkpoint is kept.
+    """
+    return _Run(plan, say).train(cancelled)
+
+
+class _Run(Run):
+    batch = SUBJECTS * QUESTIONS
+    rates = (5e-5, 5e-5)
+
+    def __init__(self, plan: Plan, say: Say) -> None:
+        self._tokenizer = packed.tokenizer_of(plan.base / "tokenizer.json")
+        self._config = minilm.encoder_config(plan.base)
+        network = minilm.on_base(packed.build(self._config), plan.base)
+        transcripts = material.load()
+        self._material = [t for t in transcripts if t.name not in material.HELD_OUT]
+        self._held_out = [t for t in transcripts if t.name in material.HELD_OUT]
+        super().__init__(plan, say, network)
+
+    def batches(self, first: int) -> Iterator[Batch]:
+        for number in itertools.count(first // POOL):
+            stream = Pairs(self._material, self.plan.seed * 1_000_003 + number, SUBJECTS, QUESTIONS)
+            skipped = first - number * POOL if number == first // POOL else 0
+            yield from itertools.islice(iter(stream), skipped, POOL)
+
+    def loss(self, batch: Batch) -> Any:
+        import torch
+        from torch.nn import functional
+
+        with self.half_precision():
+            asked = packed.vectors(self.network, self._tokenizer, batch.questions, 32)
+            lines = packed.vectors(self.network, self._tokenizer, batch.lines, 32)
+        logits = asked.float() @ lines.float().T / TEMPERATURE
+        for row, places in enumerate(batch.open):
+            logits[row, sorted(places)] = -1e4
+        return functional.cross_entropy(logits, torch.tensor(batch.right, device=self.device))
+
+    def look(self) -> tuple[float, dict[str, Any], str]:
+        with self.half_precision():
+            found = passages.held_out(self._judge(self._embed), self._held_out)
+        return found["right_line_first"], found, f"right line first {found['right_line_first']:.3f}"
+
+    def _embed(self, texts: Sequence[str]) -> Any:
+        import torch
+
+        with torch.inference_mode():
+            return packed.vectors(self.network, self._tokenizer, texts).float().cpu().numpy()
+
+    def _judge(self, embed: Callable[[Sequence[str]], Any]) -> passages.Judge:
+        """The cosine of each question with each line; a transcript's lines are read once."""
+        read: dict[tuple[str, ...], Any] = {}
+
+        def judge(asked: Sequence[tuple[str, Passage]]) -> list[float]:
+            lines = tuple(one.text for _, one in asked)
+            if lines not in read:
+                read[lines] = embed(lines)
+            found: list[float] = (read[lines] @ embed([asked[0][0]])[0]).tolist()
+            return found
+
+        return judge
+
+    def write(self) -> dict[str, Any]:
+        """Write the chosen weights as a model's folder, and measure them as they were written."""
+        from safetensors.torch import save_file
+
+        out = self.plan.out
+        save_file(pack_weights(self.chosen), out / WEIGHTS)
+        (out / TOKENIZER).write_bytes((self.plan.base / "tokenizer.json").read_bytes())
+        base = "sentence-transformers/all-MiniLM-L6-v2"
+        revision = hashlib.sha256((out / WEIGHTS).read_bytes()).hexdigest()[:12]
+        config = {"model_type": "packed_bert", "name": "embedder", "revision": revision, "base": base}
+        text = json.dumps({**config, "encoder": self._config}, indent=1)
+        (out / CONFIG).write_text(text + "\n", encoding="utf-8")
+        found = passages.held_out(self._judge(packed.PackedEmbedder(out).embed), self._held_out)
+        document = {"recipe": self.recipe(), "held_out": found}
+        (out / "figures.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        return document

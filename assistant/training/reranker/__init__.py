@@ -1,0 +1,1 @@
+"""The reranker's training: questions, the lines that answer them, and lines that do not."""
