@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from assistant.analysis.analyzer import WindowAnalyzer, WindowResult
 from assistant.analysis.stages import ResultStage, WindowRecord
 from assistant.analysis.windows import Window
-from assistant.core.clip import Clip
 from assistant.core.progress import CancelCheck
 from assistant.media.frames import jpeg, strip
 from assistant.media.prefetch import batches
+from assistant.media.sampling import Clip
 
 STRIP_FRAMES = 16
 KeepPicture = Callable[[str, bytes], object]

@@ -17,7 +17,6 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from assistant.config import Limits
-from assistant.core.clip import Clip
 from assistant.core.files import sha256_of
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Video
@@ -36,6 +35,7 @@ from assistant.media.damage import Damage, Losses
 from assistant.media.diagnosis import too_many_pixels, undecodable
 from assistant.media.frames import FrameConverter
 from assistant.media.probe import Timing, check, probe, timing
+from assistant.media.sampling import Clip
 
 __all__ = [
     "AudioBuffer",

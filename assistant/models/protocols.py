@@ -9,9 +9,9 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.core.clip import Clip, ClipSpec
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Span, Suppressed, Utterance
+from assistant.media.sampling import Clip, ClipSpec
 
 
 @dataclass(frozen=True)

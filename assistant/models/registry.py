@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from assistant.config import VERIFIER_FOLDER, Settings
-from assistant.core.clip import ClipSpec
 from assistant.core.files import human_bytes
 from assistant.errors import ModelUnavailable
+from assistant.media.sampling import ClipSpec
 from assistant.models.domain import Domain, load_domain
 from assistant.models.packs import catalog, checkpoints
 from assistant.models.packs.catalog import KINDS, PACKS, WITNESSES, Kind, Pack, Part

@@ -12,10 +12,10 @@ from assistant.analysis.analyzers.scene import SceneAnalyzer
 from assistant.analysis.scheduler import Witness, observe_windows
 from assistant.analysis.windows import WindowPlan, Windows
 from assistant.config import ComputeSettings, Settings
-from assistant.core.clip import ClipSpec
 from assistant.core.progress import never
 from assistant.core.timeline import Span
 from assistant.media.prefetch import batches
+from assistant.media.sampling import ClipSpec
 from assistant.media.video import Picture
 from assistant.models.protocols import Recognition
 

@@ -10,7 +10,7 @@ import json
 import numpy as np
 import pytest
 
-from assistant.core.clip import Clip
+from assistant.media.sampling import Clip
 from assistant.models.actions.vjepa2 import PUBLISHED, VJepa2Recognizer, clip_spec, published_spec
 from assistant.models.packs import catalog
 from assistant.models.runtime.device import Machine

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.core.clip import Clip, ClipSpec
 from assistant.errors import ModelUnavailable
+from assistant.media.sampling import Clip, ClipSpec
 from assistant.models.actions import protocol
 from assistant.models.actions.protocol import Protocol
 from assistant.models.packs import checkpoints, vetting
 from assistant.models.protocols import Recognition
 from assistant.models.runtime import device as devices
 from assistant.models.runtime import framing
-from assistant.models.runtime.queues import in_batches
+from assistant.models.runtime.budget import in_batches
 
 if TYPE_CHECKING:
     import torch

@@ -16,7 +16,7 @@ from assistant.errors import ModelFailed, ModelUnavailable
 from assistant.models.packs import checkpoints, tokenizer_files, vetting
 from assistant.models.protocols import GenerationOptions, Message
 from assistant.models.runtime import device as devices
-from assistant.models.runtime.queues import FairLock
+from assistant.models.runtime.budget import FairLock
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from assistant.config import Settings
-from assistant.core.files import sha256_of
+from assistant.core.files import replaced, sha256_of
 from assistant.errors import ModelUnavailable
 from assistant.models.packs import checkpoints, vetting
 from assistant.models.packs.catalog import KINDS, PACKS, Kind, Pack, Part
@@ -36,9 +36,8 @@ def write_manifest(folder: Path, sources: dict[str, dict[str, str]] | None = Non
         "sources": before.get("sources", {}) if sources is None else sources,
         "files": files,
     }
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    with replaced(path) as unfinished:
+        unfinished.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return path
 
 

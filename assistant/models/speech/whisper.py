@@ -19,9 +19,18 @@ from assistant.errors import Cancelled as Stopped
 from assistant.errors import InputUnusable, ModelFailed
 from assistant.models.protocols import Transcription
 from assistant.models.speech.alignment import AlignedWord, align
-from assistant.models.speech.chunks import Chunk, chunk_of, chunk_samples, pack_chunks, unsure_spans
+from assistant.models.speech.chunks import (
+    FEATURES_PER_SECOND,
+    Chunk,
+    chunk_of,
+    chunk_samples,
+    language_probabilities,
+    pack_chunks,
+    pieces_of,
+    stretches,
+    unsure_spans,
+)
 from assistant.models.speech.gates import Draft, GateLimits, compression_ratio, reason_to_suppress
-from assistant.models.speech.languages import FEATURES_PER_SECOND, language_probabilities, pieces_of, stretches
 from assistant.models.speech.passages import Passage, read
 from assistant.models.speech.sentences import judge, sentences_of, told
 from assistant.models.speech.whisper_checkpoint import (
