@@ -175,12 +175,12 @@ class _Run:
         context, total = self.context, self.video.duration_seconds
         self.report(Progress("decode", 0.0, total, "loading the models"))
         frame_size = max([LEAST_FRAME_SIZE, *(one.frame_size() for one in self._of_windows)])
+        about = {one.kind: one.about() for one in self._of_windows}
         witnesses = []
         for one in self._of_windows:
-            found = stored[one.kind]
-            stage = None if found else ResultStage(context.library, results_key(self.video, one, self._plan))
+            found, place = stored[one.kind], results_key(self.video, one, self._plan)
+            stage = None if found else ResultStage(context.library, place, about[one.kind])
             witnesses.append(Witness(one, found[1] if found else (), stage))
-        about = {one.kind: one.about() for one in self._of_windows}
         windows = Windows(self._plan, total)
         ready = windows.of(self._pictures(frame_size), lambda at: self.report(Progress("decode", at, total)))
         keep = _PictureKeeper(context, self.video.sha256)

@@ -71,7 +71,7 @@ def observe_windows(
             own = found[window.index if window.same_as is None else window.same_as]
             for witness in witnesses:
                 if witness.stage is not None:
-                    witness.stage.add(window.span, own[witness.analyzer.kind], witness.analyzer.about())
+                    witness.stage.add(window.span, own[witness.analyzer.kind])
             yield ObservedWindow(_record(window, own, keep_picture), own)
 
 

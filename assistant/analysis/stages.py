@@ -103,14 +103,13 @@ class ResultStage:
 
     Args:
         key: the stage's; what an analysis that was stopped left under it is ``known``.
-        about: what the witness says once for all windows, asked for when something is stored.
+        about: what the witness says once for all windows.
     """
 
-    def __init__(self, library: Library, key: str) -> None:
-        self._library, self._key = library, key
+    def __init__(self, library: Library, key: str, about: Json) -> None:
+        self._library, self._key, self._about = library, key, about
         self._spans: list[Span] = []
         self._results: list[WindowResult] = []
-        self._about: Json = {}
         stored = _load_results(library, key)
         self.known: Sequence[tuple[Span, WindowResult]] = stored[1] if stored else ()
         self._stored, self._stored_at = len(self.known), time.monotonic()
@@ -119,11 +118,10 @@ class ResultStage:
         """Whether the result of this window is there already."""
         return index < len(self.known) and self.known[index][0] == span
 
-    def add(self, span: Span, result: WindowResult, about: Json) -> None:
+    def add(self, span: Span, result: WindowResult) -> None:
         """Take the next window's result, and store all so far where that is due."""
         self._spans.append(span)
         self._results.append(result)
-        self._about = about
         if time.monotonic() - self._stored_at >= STORED_EVERY_SECONDS:
             self.store(complete=False)
 

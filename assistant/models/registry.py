@@ -59,19 +59,12 @@ def resolve(settings: Settings) -> Pack:
     demo, starter, standard, large = (named(settings, name) for name in ("demo", "starter", "standard", "large"))
     if settings.pack == "auto":
         published = [large, standard, starter]
-        if any(pack.location(kind) for pack in published for kind in catalog.WITNESSES):
-            demo = _without_language(demo)
         pack = require(catalog.by_kind([*published, demo]))
         return replace(pack, notice=_notice(pack, demo, starter, standard))
     asked = require(named(settings, settings.pack))
     # A pack that was asked for by name speaks for all that it has; what it lacks comes from one that has it.
-    beside = {"starter": [starter, _without_language(demo)], "standard": [standard, starter], "large": [large, starter]}
+    beside = {"starter": [starter, demo], "standard": [standard, starter], "large": [large, starter]}
     return catalog.by_kind(beside[asked.name]) if settings.pack in beside else asked
-
-
-def _without_language(demo: Pack) -> Pack:
-    """The demo pack beside published models: its language model was taught to read its own witnesses alone."""
-    return replace(demo, parts=tuple(part for part in demo.parts if part.kind != "language"))
 
 
 def _notice(pack: Pack, demo: Pack, starter: Pack, standard: Pack) -> str:

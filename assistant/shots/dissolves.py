@@ -70,6 +70,8 @@ class DissolveFinder:
 
 def _mixture(window: Sequence[Look]) -> _Candidate | None:
     """The middle of the dissolve that fills this window, or None."""
+    if window[0].pixels is window[-1].pixels:  # a length of black, a slide that stays
+        return None
     first, last = window[0].coarse, window[-1].coarse
     step = last - first
     changed = float((np.abs(step).max(axis=1) > CHANGED_LEVELS).mean())

@@ -72,7 +72,7 @@ class Remembering:
     def knows(self, index, span):
         return index < len(self.known) and self.known[index][0] == span
 
-    def add(self, span, result, about):
+    def add(self, span, result):
         self.kept.append((span, result))
 
 
@@ -104,9 +104,7 @@ def seen(stream, save_work=True, recognizer=None, image_text_encoder=None, batch
     witnesses = []
     for kind in kinds:
         earlier = [(one.span, one.results[kind.kind]) for one in known]
-        analyzer = kind(context)
-        analyzer.about = dict
-        witnesses.append(Witness(analyzer, stage=Remembering(earlier)))
+        witnesses.append(Witness(kind(context), stage=Remembering(earlier)))
     ready = windows.of(iter(stream), lambda _: None)
     return [Observed(one) for one in observe_windows(ready, witnesses, batch, lambda *_: None, never)]
 

@@ -60,7 +60,7 @@ def test_auto_takes_for_each_kind_the_best_that_is_here_and_says_which_speaks_fo
     assert pack.location("speech") == settings.home / "packs" / "starter" / "speech"
     assert pack.label_lists == ("world",), "the label lists belong to the model that looks at scenes"
     assert "speech by the starter pack" in pack.notice
-    assert pack.location("language") is None, "the demo's language model reads its own witnesses alone"
+    assert pack.location("language") is None, "none of these packs brings a language model"
     assert "models pull" in pack.notice
 
 

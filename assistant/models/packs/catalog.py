@@ -136,10 +136,7 @@ def demo_pack(home: Path, machine: Machine) -> Pack:
     return Pack(
         name="demo",
         folder=DEMO_FOLDER,
-        parts=(
-            *(Part(kind, licence="MIT", pack="demo") for kind in WITNESSES),
-            Part("language", licence="MIT", required=False, pack="demo"),
-        ),
+        parts=tuple(Part(kind, licence="MIT", pack="demo") for kind in WITNESSES),
         label_lists=("world",),
         note="small models trained on generated videos of coloured shapes: they show how everything works,"
         " and their answers about real videos mean nothing",

@@ -1,33 +1,20 @@
-"""Voiced spans packed into chunks that a transcriber can take: joined over short pauses, cut where it is quietest; and
-which language is spoken where: a stretch of another language is not nonsense of the first.
-"""
+"""Voiced spans packed into chunks that a transcriber can take: joined over short pauses, cut where it is quietest."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assistant.core.timeline import Span
 
-if TYPE_CHECKING:
-    import torch
-    from whisper.model import Whisper
-
 SAMPLE_RATE_HZ = 16_000
 _FRAME_SECONDS = 0.05
 # 40 dB below full scale, in frames of half a second: below it is what a room or a recorder adds.
 _LOUD, _LEVEL_SECONDS = 0.01, 0.5
 _LEAST_UNSURE_SECONDS = 1.0
-FEATURES_PER_SECOND = 50
-# So much voice at least is asked for its language at once; on less, a name or a sigh decides.
-_PIECE_SECONDS = 2.5
-# A piece speaks another language where that is this probable, and the language of the rest this improbable.
-_OTHER_FROM, _USUAL_BELOW = 0.5, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,43 +128,3 @@ def _quietest_seconds(samples: NDArray[np.float32], start_seconds: float, end_se
         return end_seconds
     place = int(np.argmin(np.square(frames, dtype=np.float64).sum(axis=1)))
     return (first + (place + 0.5) * frame) / SAMPLE_RATE_HZ
-
-
-def language_probabilities(model: Whisper, tokenizer: Any, features: torch.Tensor) -> dict[str, float]:
-    """The probability of each language by the encoder's features of any length, float32 ``[n, width]``."""
-    import torch
-
-    start = torch.tensor([[tokenizer.sot]], device=features.device)
-    logits = model.logits(start, features[None])[0, 0]
-    tokens = torch.tensor(tokenizer.all_language_tokens, device=features.device)
-    return dict(zip(tokenizer.all_language_codes, logits[tokens].float().softmax(0).tolist(), strict=True))
-
-
-def pieces_of(span: Span, voiced: Sequence[Span]) -> list[Span]:
-    """The chunk's span divided in pauses, each piece with enough voice to tell its language by."""
-    inside = [one for one in voiced if one.overlap_seconds(span) > 0]
-    cuts, seconds = [span.start_seconds], 0.0
-    left = sum(one.overlap_seconds(span) for one in inside)
-    for one, after in pairwise(inside):
-        seconds += one.overlap_seconds(span)
-        left -= one.overlap_seconds(span)
-        if seconds >= _PIECE_SECONDS and left >= _PIECE_SECONDS:
-            cuts.append(0.5 * (one.end_seconds + after.start_seconds))
-            seconds = 0.0
-    return [Span(start, end) for start, end in zip(cuts, [*cuts[1:], span.end_seconds], strict=True)]
-
-
-def stretches(
-    pieces: Sequence[Span], probabilities: Sequence[Mapping[str, float]], usual: str
-) -> list[tuple[Span, str]]:
-    """Neighbouring pieces of one language together; ``usual`` is what is spoken where no other is nearly sure."""
-    spoken = []
-    for piece, each in zip(pieces, probabilities, strict=True):
-        best = max(each, key=lambda code: each[code])
-        is_other = each[best] >= _OTHER_FROM and each.get(usual, 0.0) < _USUAL_BELOW
-        spoken.append((piece, best if is_other else usual))
-    found = []
-    for language, group in groupby(spoken, key=lambda item: item[1]):
-        together = [piece for piece, _ in group]
-        found.append((Span(together[0].start_seconds, together[-1].end_seconds), language))
-    return found
