@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.analysis.analyzer import Finding, HeardTrack, Voice, WindowResult
+from assistant.analysis.analyzer import Finding, TrackChoice, Voice, WindowResult
 from assistant.core import documents
 from assistant.core.documents import Json
 from assistant.core.timeline import Absence, Observation, Shot, Span, Suppressed, Utterance
@@ -18,8 +18,10 @@ from assistant.store import Library
 
 STORED_EVERY_SECONDS = 20.0
 _FINDINGS: Mapping[str, type[Any]] = {
-    kind.__name__: kind for kind in (Observation, Utterance, Suppressed, Voice, HeardTrack, Absence)
+    kind.__name__: kind for kind in (Observation, Utterance, Suppressed, Voice, TrackChoice, Absence)
 }
+# What libraries that were written by earlier versions call them.
+_EARLIER_NAMES: Mapping[str, type[Any]] = {"HeardTrack": TrackChoice}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,11 @@ def load_findings(library: Library, key: str) -> tuple[Finding, ...] | None:
     document = library.load_stage(key)
     if document is None:
         return None
-    return tuple(documents.load(_FINDINGS[item["type"]], item) for item in document["findings"])
+    return tuple(documents.load(_type_of(item["type"]), item) for item in document["findings"])
+
+
+def _type_of(name: str) -> type[Any]:
+    return _FINDINGS.get(name) or _EARLIER_NAMES[name]
 
 
 class ResultStage:
