@@ -200,6 +200,7 @@ def _provenance(
             "model": speech_model,
             "revision": speech_revision,
             "language": languages.most_common(1)[0][0] if languages else None,
+            "audio_track": settings.speech.audio_track,
             **tracks,
         },
         saving={"on": settings.compute.save_work, **asdict(work)},

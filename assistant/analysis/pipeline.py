@@ -263,10 +263,10 @@ class _Run:
         self.report(Progress(one.kind, 0.0, total, "listening" if one.needs.sound else ""))
         if one.needs.sound:
             self._decode_sound()
-            assert self._audio is not None
-            if self._audio.reason and self._audio.lead() is None:
-                return [Absence(one.kind, self._audio.reason)]
         stream = _Stream(self.path, self.video, self._audio, self._tracks, self.cancelled)
+        if one.needs.sound and self._audio is not None and self._audio.reason and self._audio.lead() is None:
+            choice = stream.track_choice() if len(self._tracks) > 1 else None
+            return [*([] if choice is None else [choice]), Absence(one.kind, self._audio.reason)]
         try:
             found = list(one.run(stream, self.cancelled))
         except ModelFailed as error:
@@ -322,7 +322,7 @@ class _Stream:
         return self.audio.lead() if self.audio is not None else None
 
     def track_choice(self) -> TrackChoice | None:
-        index = self.audio.track if self.audio is not None else None
+        index = self.audio.wanted if self.audio is not None else None
         if index is None:
             return None
         return TrackChoice(self.tracks[index], tuple(t for t in self.tracks if t is not self.tracks[index]))

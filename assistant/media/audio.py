@@ -173,6 +173,11 @@ class AudioBuffer:
         return self.chosen if self.chosen in audible else next(iter(audible), None)
 
     @property
+    def wanted(self) -> int | None:
+        """The only track that was asked for, whatever is in it; `track` where there was a choice."""
+        return self._order[0] if len(self._order) == 1 else self.track
+
+    @property
     def reason(self) -> str:
         """Why there is nothing to listen to; empty where there is."""
         if self.track is not None:

@@ -10,7 +10,7 @@ import streamlit as st
 from assistant.errors import AssistantError, LibraryUnusable, PromptInvalid
 from assistant.models.scene import labels
 from assistant.ui.chrome import chosen_entry, open_services, tell, told
-from assistant.ui.services import Services, change
+from assistant.ui.services import Services, change, with_track
 from assistant.ui.text import markdown, shown_name
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
@@ -106,5 +106,7 @@ def _again(here: Services) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"Describe **{markdown(shown_name(entry.name))}** with the lists as they are now:")
         if st.button("Describe it again", icon=":material/refresh:", key="describe-again"):
-            job = here.jobs.submit(entry.path, entry.name)
+            timeline = here.assistant.timeline(entry.sha256)
+            track = timeline.provenance.speech.get("audio_track") if timeline else 0
+            job = here.jobs.submit(entry.path, entry.name, options=with_track(track) if track else None)
             st.toast(f"{'Queued' if job.state == 'waiting' else 'Begun'}; actions and words are kept as they are.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -267,3 +268,81 @@ def test_settings_are_kept(here, monkeypatch):
     app.selectbox(key="set-language").set_value("de")
     press(app, "Keep")
     assert kept[0]["speech"] == {"language": "de"}
+
+
+# A file with several sound tracks
+
+
+def with_tracks(here, sha256, taken=2):
+    """Let the video have two tracks, of which one was transcribed."""
+    library = here.assistant.library
+    timeline = library.timeline(sha256)
+    tracks = {
+        1: {"number": 1, "language": "deu", "title": "Kommentar"},
+        2: {"number": 2, "language": "eng", "title": ""},
+    }
+    speech = {"track": tracks.pop(taken), "other_tracks": list(tracks.values())}
+    library.save_timeline(sha256, replace(timeline, provenance=replace(timeline.provenance, speech=speech)))
+
+
+def track_choice(app):
+    return next((box for box in app.selectbox if box.label == "Sound track"), None)
+
+
+def test_a_video_with_one_sound_track_offers_no_choice(here, sha256):
+    assert track_choice(opened("watch", sha256)) is None
+
+
+def test_the_page_says_which_sound_track_was_transcribed_and_offers_the_others(here, sha256):
+    with_tracks(here, sha256)
+    choice = track_choice(opened("watch", sha256))
+    assert choice.options == ["Sound track 1 (deu, Kommentar)", "Sound track 2 (eng)"]
+    assert choice.value == 2
+    assert here.jobs.jobs() == []
+
+
+def test_another_sound_track_is_analysed_when_it_is_chosen(here, sha256):
+    with_tracks(here, sha256)
+    app = opened("watch", sha256)
+    track_choice(app).set_value(1).run()
+    assert not app.exception
+    (job,) = here.jobs.jobs()
+    assert job.sha256 == sha256
+    assert job.options["settings"] == {"speech": {"audio_track": 1}}
+    assert track_choice(app).disabled
+    assert track_choice(app).value == 1
+
+
+def test_when_its_analysis_has_ended_the_page_shows_the_new_track(here, sha256):
+    with_tracks(here, sha256)
+    app = opened("watch", sha256)
+    track_choice(app).set_value(1).run()
+    with_tracks(here, sha256, taken=1)
+    here.jobs.jobs()[0].state = "done"
+    app.run()
+    assert track_choice(app).value == 1
+    assert not track_choice(app).disabled
+    assert len(here.jobs.jobs()) == 1
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_when_its_analysis_fails_or_is_stopped_the_page_shows_the_track_that_the_words_are_of(here, sha256, state):
+    with_tracks(here, sha256)
+    app = opened("watch", sha256)
+    track_choice(app).set_value(1).run()
+    job = here.jobs.jobs()[0]
+    job.state, job.reason = state, "the file is gone; put it back"
+    app.run()
+    assert track_choice(app).value == 2
+    assert len(here.jobs.jobs()) == 1
+    told = "could not be analysed: the file is gone; put it back"
+    assert (told in texts(app).replace("\\", "")) == (state == "failed")
+
+
+def test_the_scene_is_described_again_with_the_track_that_the_person_chose(here, sha256):
+    library = here.assistant.library
+    timeline = library.timeline(sha256)
+    chosen = replace(timeline.provenance, speech={"audio_track": 2})
+    library.save_timeline(sha256, replace(timeline, provenance=chosen))
+    press(opened("labels", sha256), "Describe it again")
+    assert here.jobs.jobs()[0].options["settings"] == {"speech": {"audio_track": 2}}

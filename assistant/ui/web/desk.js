@@ -63,7 +63,10 @@ class Desk {
       return;
     }
     if (sha !== this.sha) return;
-    const finishedNow = this.view.job && this.view.finished === false && view.finished;
+    const wasRunning = this.view.job && ["running", "waiting"].includes(this.view.job.state);
+    const isRunning = view.job && ["running", "waiting"].includes(view.job.state);
+    // Finished for the first time, or an analysis with other settings has ended, whichever way.
+    const finishedNow = this.view.job && view.finished && (this.view.finished === false || (wasRunning && !isRunning));
     if (!view.finished && known.length) view.segments = known.concat(view.segments);
     this.view = view;
     this.duration = view.duration || this.duration;
@@ -73,8 +76,7 @@ class Desk {
     this.showStatus(view);
     this.moved();
     this.card.show(this.segment(this.selected));
-    const running = view.job && ["running", "waiting"].includes(view.job.state);
-    if (running || view.media.making) this.timer = setTimeout(() => this.load(), 1000);
+    if (isRunning || view.media.making) this.timer = setTimeout(() => this.load(), 1000);
     if (finishedNow) this.component.setTriggerValue("finished", Date.now());
   }
 
@@ -86,7 +88,7 @@ class Desk {
   }
 
   showStatus(view) {
-    const job = view.finished && view.job && view.job.state !== "running" ? null : view.job;
+    const job = view.finished && view.job && !["running", "waiting"].includes(view.job.state) ? null : view.job;
     if (!changed(this.status, "what", [job, view.absences, view.finished])) return;
     const absences = view.absences.map((sentence) => h("p", { class: "absence" }, sentence));
     const act = (action) => () => call(`/api/jobs/${job.id}/${action}`, this.token, { method: "POST" }).then(() => this.load(), (error) => this.say(error.message));
