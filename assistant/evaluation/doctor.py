@@ -17,6 +17,7 @@ from typing import Literal
 from assistant.config import ROOT, ComputeSettings, Settings
 from assistant.errors import AssistantError
 from assistant.models import registry as packs
+from assistant.models.chat import servers
 from assistant.models.packs import checkpoints
 from assistant.models.packs.catalog import GIB, KINDS, PACKS, WITNESSES, Kind, Pack, is_read
 from assistant.models.runtime import device as devices
@@ -40,7 +41,10 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Everything worth knowing before a long analysis; takes a few seconds, connects to nothing."""
+    """Everything worth knowing before a long analysis; takes a few seconds.
+
+    Connects to nothing but the usual ports of language model servers on this machine.
+    """
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
         _python,
         _torch,
@@ -50,6 +54,7 @@ def examine(settings: Settings) -> list[Finding]:
         _network,
         _world,
         _packs,
+        _servers,
         _speed,
     )
     findings: list[Finding] = []
@@ -194,6 +199,17 @@ def _packs(settings: Settings) -> Iterator[Finding]:
             yield Finding("good", what)
         else:
             yield Finding("note", f"{what}; knows generated videos only", f"for real ones {offer}" if offer else "")
+
+
+def _servers(_: Settings) -> Iterator[Finding]:
+    found = servers.nearby()
+    for server in found:
+        names = ", ".join(model.shown for model in server.models[:6])
+        remedy = f"to talk with one, choose it under Models, or set ASSISTANT_LANGUAGE_MODEL={server.address}#NAME"
+        yield Finding("good", f"{server.name} is at {server.address} with {names}", remedy)
+    if not found:
+        ports = ", ".join(f"{name} {port}" for name, port in servers.USUAL_PORTS)
+        yield Finding("note", f"no server of language models on this machine's usual ports ({ports})")
 
 
 def _speed(settings: Settings) -> Iterator[Finding]:

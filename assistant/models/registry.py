@@ -6,12 +6,12 @@ import importlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-from assistant.config import VERIFIER_FOLDER, Settings
+from assistant.config import VERIFIER_FOLDER, AnswererName, Settings
 from assistant.core.clip import ClipSpec
 from assistant.core.files import human_bytes
 from assistant.errors import ModelUnavailable
@@ -32,7 +32,7 @@ from assistant.models.runtime.budget import Budget
 from assistant.models.runtime.framing import Framing
 from assistant.models.scene import labels
 
-__all__ = ["Models", "Pack", "Part", "PartState", "describe", "resolve"]
+__all__ = ["Models", "Pack", "Part", "resolve"]
 
 logger = logging.getLogger(__name__)
 
@@ -182,6 +182,22 @@ class Models:
             return True
         return self.pack.answerer != "extractive" and self.pack.location("language") is not None
 
+    def answerer(self, wanted: AnswererName) -> tuple[ChatModel | None, ModelUnavailable | None]:
+        """The language model to answer with, None for answers composed from the timeline, and why it is not there.
+
+        Raises:
+            ModelUnavailable: it was asked for by name and is not there.
+        """
+        if wanted == "extractive" or (wanted == "auto" and not self.has_chat_model()):
+            return None, None
+        try:
+            return self.chat_model(), None
+        except ModelUnavailable as error:
+            if wanted == "llm":
+                raise
+            logger.warning("the language model is not there: %s", error.what)
+            return None, error
+
     def text_embedder(self) -> TextEmbedder | None:
         """The model that compares texts by meaning, None where its weights are not on this machine."""
         if self.pack.location("embed") is None:
@@ -322,7 +338,7 @@ class Models:
         name = self._settings.chat.language_model
         if name.startswith(("http://", "https://")):
             address, _, model = name.partition("#")
-            return backend("server")(address, model)
+            return backend("server")(address, model, context_tokens=self._settings.chat.context_tokens)
         if not name:
             return self.own_chat_model()
         compute = self._settings.compute
@@ -348,44 +364,3 @@ def backend(kind: str, path: Path | None = None) -> Any:
 
 def _module(kind: str, path: Path) -> Any:
     return importlib.import_module(catalog.backend_of(kind, path).partition(":")[0])
-
-
-State = Literal["here", "missing", "optional"]
-
-
-@dataclass(frozen=True, slots=True)
-class PartState:
-    """One model of one pack for a person to read. ``size_bytes``: what lies here, or about what fetching it takes."""
-
-    pack: str
-    kind: Kind
-    model: str
-    purpose: str
-    licence: str
-    size_bytes: int
-    state: State
-    path: Path | None
-
-    def __str__(self) -> str:
-        size = human_bytes(self.size_bytes) if self.size_bytes else ""
-        state = {"here": "here", "missing": "missing", "optional": "not here (optional)"}[self.state]
-        row = f"{self.pack:9} {self.kind:13} {self.model:40} {size:>8}  {self.licence:11} {state:20} {self.purpose}"
-        return f"{row}\n{'':24}{self.path}" if self.path else row
-
-
-def describe(settings: Settings) -> list[PartState]:
-    """Every model of every pack in the table, and of the folder that the settings name: what, where, how big."""
-    names = list(PACKS)
-    if settings.pack not in ("auto", *names):
-        names.append(settings.pack)
-    return [_state(pack, part) for name in names for pack in [named(settings, name)] for part in pack.parts]
-
-
-def _state(pack: Pack, part: Part) -> PartState:
-    path = pack.location(part.kind)
-    size = part.download_bytes
-    if path is not None:
-        size = path.stat().st_size if path.is_file() else checkpoints.folder_bytes(path)
-    state: State = "here" if path is not None else "missing" if part.required else "optional"
-    model = part.source or f"{pack.name}/{part.kind}"
-    return PartState(pack.name, part.kind, model, part.purpose, part.licence, size, state, path)

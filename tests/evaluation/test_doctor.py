@@ -86,3 +86,16 @@ def test_what_was_freed_goes_back_to_the_system():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert int(done.stdout) > 100e6
+
+
+def test_servers_on_this_machine_are_named_with_the_way_to_talk_with_them(home, pack_folder, monkeypatch):
+    from assistant.models.chat import servers
+
+    found = servers.Server("Ollama", "http://127.0.0.1:11434/v1", (servers.Listed("qwen3:4b"),))
+    monkeypatch.setattr(servers, "nearby", lambda: [found])
+    text = "\n".join(str(finding) for finding in examine(Settings(home, pack=str(pack_folder))))
+    assert "Ollama is at http://127.0.0.1:11434/v1 with qwen3:4b; " in text
+    assert "ASSISTANT_LANGUAGE_MODEL=http://127.0.0.1:11434/v1#" in text
+    monkeypatch.setattr(servers, "nearby", list)
+    text = "\n".join(str(finding) for finding in examine(Settings(home, pack=str(pack_folder))))
+    assert "no server of language models" in text

@@ -13,7 +13,7 @@ from assistant.errors import ModelUnavailable
 from assistant.models import registry as packs
 from assistant.models.packs import catalog
 from assistant.models.packs.catalog import GIB, KINDS
-from assistant.models.packs.verify import verify, verify_pack, write_manifest
+from assistant.models.packs.verify import describe, verify, verify_pack, write_manifest
 from assistant.models.registry import Models, resolve
 from assistant.models.runtime.device import Machine
 
@@ -157,7 +157,7 @@ def test_a_language_model_answers_by_itself_only_where_one_is_named_or_the_pack_
 
 
 def test_every_pack_says_what_each_model_is_for_how_big_and_under_which_licence(settings):
-    rows = packs.describe(settings)
+    rows = describe(settings)
     standard = [row for row in rows if row.pack == "standard"]
     assert [row.kind for row in standard] == ["actions", "descriptions", "speech", "language"]
     assert all(row.licence and row.size_bytes > 10**6 and row.purpose for row in standard)
