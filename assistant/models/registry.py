@@ -16,7 +16,7 @@ from assistant.core.clip import ClipSpec
 from assistant.core.files import human_bytes
 from assistant.errors import ModelUnavailable
 from assistant.models.domain import Domain, load_domain
-from assistant.models.packs import catalog, checkpoints
+from assistant.models.packs import catalog, checkpoints, language
 from assistant.models.packs.catalog import KINDS, PACKS, WITNESSES, Kind, Pack, Part
 from assistant.models.protocols import (
     ActionRecognizer,
@@ -93,7 +93,7 @@ def named(settings: Settings, name: str) -> Pack:
         ModelUnavailable: no such pack or folder.
     """
     if name in PACKS:
-        return PACKS[name](settings.home, devices.machine(settings.compute))
+        return PACKS[name](settings.home, machine(settings))
     folder = Path(name).expanduser().absolute()
     if not folder.is_dir():
         raise ModelUnavailable(
@@ -101,6 +101,12 @@ def named(settings: Settings, name: str) -> Pack:
             f"use auto, {', '.join(PACKS)} or a folder laid out as docs/packs.md says",
         )
     return catalog.folder_pack(folder)
+
+
+def machine(settings: Settings) -> devices.Machine:
+    """This machine within the settings, with its speed as far as it was measured."""
+    rate = language.stored_rate(settings.home, settings.compute)
+    return replace(devices.machine(settings.compute), reading_rate=rate)
 
 
 def require(pack: Pack) -> Pack:

@@ -25,6 +25,7 @@ from assistant.core.progress import CancelCheck, never
 from assistant.errors import Cancelled, InputUnusable, LibraryUnusable, ModelUnavailable
 from assistant.models.packs.catalog import PACKS, Kind, Pack, Part
 from assistant.models.packs.checkpoints import PULL_COMMAND, is_complete, optional_json
+from assistant.models.packs.language import measured_rate
 from assistant.models.packs.packages import SOURCES
 from assistant.models.packs.verify import MANIFEST, verify, write_manifest
 from assistant.models.registry import named
@@ -54,6 +55,8 @@ def pull(
         LibraryUnusable: not enough room on the disk.
         Cancelled: stopped; the next call goes on from there.
     """
+    if start is None and (not kinds or "language" in kinds):
+        measured_rate(settings.home, settings.compute)  # which language model is fetched hangs on it
     names = _packs_to_fetch(settings, kinds)
     for name, wanted in names.items():
         pack = named(settings, name)
