@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import re
 import socket
@@ -20,8 +21,10 @@ from assistant.models.protocols import RAISE_TIME_LIMIT, GenerationOptions, Mess
 
 logger = logging.getLogger(__name__)
 
-# A server does not tell its tokenizer. Four characters make about a token of English; three keep to the safe side.
+# A server does not tell its tokenizer. Four characters make about a token of English, three keep to the safe side; in
+# evidence, with its marks, each digit and each sign is one (1,433 tokens of 3,930 characters, measured with SmolLM2's).
 _CHARACTERS_PER_TOKEN = 3
+_PIECE = re.compile(r"[^\W\d_]{1,4}|[\d_]|[^\w\s]")
 _CONTEXT_TOKENS = 8192  # where neither the server nor the person says
 _LEAST_CONTEXT_TOKENS = 512
 _CHECK_SECONDS = 0.05
@@ -52,7 +55,8 @@ class OpenAIChatModel:
 
     def count_tokens(self, text: str) -> int:
         """About how many tokens a text takes, on the safe side."""
-        return -(-int(len(text.encode()) * self._more_than_counted) // _CHARACTERS_PER_TOKEN)
+        by_length = len(text.encode()) / _CHARACTERS_PER_TOKEN
+        return math.ceil(max(by_length, len(_PIECE.findall(text))) * self._more_than_counted)
 
     def stream(
         self, messages: Sequence[Message], options: GenerationOptions, cancelled: CancelCheck = never
