@@ -149,6 +149,8 @@ class _Progress:
         self._started: dict[str, tuple[float, int]] = {}
 
     def __call__(self, kind: Kind, done: int, total: int) -> None:
+        if self._done.get(kind) == done and self._sizes[kind] == total:
+            return  # nothing has come since
         now = time.monotonic()
         since, before = self._started.setdefault(kind, (now, done))
         self._sizes[kind], self._done[kind] = total, done
