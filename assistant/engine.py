@@ -23,7 +23,7 @@ from assistant.chat.verification.verifier import LayeredVerifier
 from assistant.config import AnswererName, Settings
 from assistant.core.progress import CancelCheck, Report, never, silent
 from assistant.core.timeline import Answer, Segment, Timeline
-from assistant.errors import UnknownSegment, VideoUnreadable
+from assistant.errors import ModelUnavailable, UnknownSegment, VideoUnreadable
 from assistant.exports import render as exports
 from assistant.media import video
 from assistant.models.protocols import ChatModel
@@ -135,7 +135,7 @@ class Assistant:
             ModelUnavailable: the language model that was asked for by name is not there.
         """
         timeline, started = self._required(sha256), time.monotonic()
-        model = self._chat_model(answerer)
+        model, missing = self._chat_model(answerer)
         for piece in chat.answer(
             question,
             timeline,
@@ -145,6 +145,7 @@ class Assistant:
             settings=self.settings,
             embedder=self.models.text_embedder(),
             verifier=LayeredVerifier(entailment_model()),
+            missing=missing,
             cancelled=cancelled,
         ):
             if isinstance(piece, Answer):
@@ -152,14 +153,9 @@ class Assistant:
                 logger.info("answered video=%s model=%s outcome=%s claims=%d seconds=%.1f", *facts)
             yield piece
 
-    def _chat_model(self, answerer: AnswererName) -> ChatModel | None:
-        """The language model to answer with, or None for the extractive answerer."""
-        wanted = self.settings.chat.answerer if answerer == "auto" else answerer
-        if wanted == "extractive":
-            return None
-        if wanted == "auto" and not self.models.has_chat_model():
-            return None
-        return self.models.chat_model()
+    def _chat_model(self, answerer: AnswererName) -> tuple[ChatModel | None, ModelUnavailable | None]:
+        """See `Models.answerer`; who answers where nobody chose is in the settings."""
+        return self.models.answerer(self.settings.chat.answerer if answerer == "auto" else answerer)
 
     def similarity(self, timeline: Timeline) -> Similarity | None:
         """CLIP's similarity of a text to each segment, float32 ``[segments]``, where the encoder is at hand."""
@@ -182,8 +178,9 @@ class Assistant:
         self, sha256: str, *, answerer: AnswererName = "auto", cancelled: CancelCheck = never
     ) -> summaries.Summary:
         """A summary of each segment, of chapters, and of the whole; every sentence cited and checked."""
+        model, missing = self._chat_model(answerer)
         summary = summaries.summarize(
-            self._required(sha256), model=self._chat_model(answerer), settings=self.settings, cancelled=cancelled
+            self._required(sha256), model=model, settings=self.settings, missing=missing, cancelled=cancelled
         )
         self.library.save_document(sha256, SUMMARY, LATEST, summary.to_json())
         return summary
@@ -249,7 +246,7 @@ class Assistant:
         """Which kind of evidence an answer rests on: it is asked again without each."""
         from assistant import explain
 
-        model = None if answer.model == "extractive" else self._chat_model("llm")
+        model = None if answer.model == "extractive" else self.models.chat_model()
 
         def ask(question: str, timeline: Timeline) -> Answer:
             pieces = list(chat.answer(question, timeline, model=model, settings=self.settings))

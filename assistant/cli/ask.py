@@ -73,10 +73,10 @@ def _asking(options: argparse.Namespace, settings: Settings, stop: Stop) -> Ask:
 
     if options.video.suffix.lower() == ".json":
         timeline = read_timeline(options.video)
-        model = embedder = None
+        model = embedder = missing = None
         verifier = LayeredVerifier(entailment_model())
-        if options.answerer == "llm" or settings.chat.language_model:
-            model = engine_for(settings, asks=True).models.chat_model()
+        if options.answerer == "llm" or (options.answerer == "auto" and settings.chat.language_model):
+            model, missing = engine_for(settings, asks=True).models.answerer(options.answerer)
         elif options.answerer != "extractive":
             embedder = Models(resolve(settings), settings).text_embedder()
         return lambda question, turns: chat.answer(
@@ -87,6 +87,7 @@ def _asking(options: argparse.Namespace, settings: Settings, stop: Stop) -> Ask:
             embedder=embedder,
             verifier=verifier,
             settings=settings,
+            missing=missing,
             cancelled=stop,
         )
     engine = engine_for(settings, asks=True)

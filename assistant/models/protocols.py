@@ -116,6 +116,9 @@ class Message:
     content: str
 
 
+RAISE_TIME_LIMIT = "raise “Seconds for an answer” under Settings (ASSISTANT_ANSWER_SECONDS)"
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationOptions:
     max_tokens: int = 400

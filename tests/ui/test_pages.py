@@ -346,3 +346,49 @@ def test_the_scene_is_described_again_with_the_track_that_the_person_chose(here,
     library.save_timeline(sha256, replace(timeline, provenance=chosen))
     press(opened("labels", sha256), "Describe it again")
     assert here.jobs.jobs()[0].options["settings"] == {"speech": {"audio_track": 2}}
+
+
+def test_the_time_limit_that_messages_name_is_a_setting(here, monkeypatch):
+    from assistant.models.protocols import RAISE_TIME_LIMIT
+
+    kept: list[dict] = []
+    monkeypatch.setattr("assistant.ui.settings.change", lambda _, overrides: kept.append(overrides))
+    app = opened("settings")
+    field = next(field for field in app.number_input if field.label == "Seconds for an answer")
+    assert f"“{field.label}” under Settings" in RAISE_TIME_LIMIT
+    field.set_value(300)
+    app.number_input(key="set-context").set_value(4096)
+    press(app, "Keep")
+    assert (kept[0]["chat"]["timeout_seconds"], kept[0]["chat"]["context_tokens"]) == (300.0, 4096)
+
+
+def test_servers_of_language_models_on_this_machine_are_offered_by_name(here, monkeypatch):
+    from assistant.models.chat.servers import Listed, Server
+    from assistant.ui import models as page
+
+    found = [Server("Ollama", "http://127.0.0.1:11434/v1", (Listed("qwen3:4b"), Listed("gemma4:latest")))]
+    chosen: list[dict] = []
+    monkeypatch.setattr(page, "nearby", lambda: found)
+    monkeypatch.setattr(page, "change", lambda _, overrides: chosen.append(overrides))
+    page._nearby.clear()
+    try:
+        app = opened("models")
+        assert "**Ollama** is on this machine" in texts(app)
+        box = next(box for box in app.selectbox if box.label == "Models of Ollama")
+        assert box.options == ["qwen3:4b", "gemma4:latest"]
+        box.set_value("http://127.0.0.1:11434/v1#gemma4:latest").run()
+        press(app, "Talk with it")
+        assert chosen == [{"chat": {"language_model": "http://127.0.0.1:11434/v1#gemma4:latest"}}]
+        talking = replace(
+            here.settings, chat=replace(here.settings.chat, language_model=found[0].address + "#qwen3:4b")
+        )
+        shared.install(Services(talking, here.assistant, here.jobs))
+        app = opened("models")
+        assert "**Ollama** answers with qwen3:4b" in texts(app).replace("\\", "")
+        press(app, "Stop talking with it")
+        assert chosen[-1] == {"chat": {"language_model": ""}}
+        found.clear()
+        page._nearby.clear()
+        assert "Ollama" not in texts(opened("models"))
+    finally:
+        page._nearby.clear()
