@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,12 +15,14 @@ from assistant.chat.answer import EXTRACTIVE
 from assistant.core.timeline import Answer, Claim, Timeline
 from assistant.errors import AssistantError
 from assistant.store import Entry, StoredTurn
-from assistant.ui.chrome import tell
+from assistant.ui.chrome import tell, visit
 from assistant.ui.services import Services
+from assistant.ui.tasks import STOPS
 from assistant.ui.text import markdown, time_link, with_citations
 
 TICK_SECONDS = 0.1
 HISTORY_TURNS = 6
+SHOWN_TURNS = 15  # drawn at first, and more at a press: every run of the page draws them anew
 ANSWERERS = {"auto": "Best at hand", "extractive": "From the timeline", "llm": "Language model"}
 STOPPED = "Stopped by you."
 UNCHECKED = "Stopped by you. What stands here was not checked against the timeline."
@@ -27,10 +30,11 @@ UNCHECKED = "Stopped by you. What stands here was not checked against the timeli
 
 @dataclass(frozen=True)
 class Pending:
-    """A question that waits to be answered in this run; ``turn`` is the one it replaces."""
+    """A question that waits to be answered in this run; ``turn`` is the one it replaces, ``typed``: in the field."""
 
     question: str
     turn: int | None = None
+    typed: bool = False
 
 
 def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
@@ -56,11 +60,13 @@ def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
             # First and always there, so that the suggestions go at once when a question is asked.
             hints = st.empty()
             turns = here.assistant.library.chats.turns(conversation) if conversation else []
-            _conversation_so_far(here, timeline, turns)
-            pending = Pending(asked) if asked else st.session_state.pop("pending", None)
+            _conversation_so_far(here, timeline, _shown(turns))
+            pending = Pending(asked, typed=True) if asked else st.session_state.pop("pending", None)
             if pending:
                 _answer(here, entry, timeline, turns, conversation, pending)
-            elif not turns:
+                return
+            STOPS.forget(visit())
+            if not turns:
                 with hints.container():
                     _suggest(here, entry)
             else:
@@ -136,6 +142,18 @@ def _go_on(here: Services, entry: Entry, turns: Sequence[StoredTurn]) -> None:
             if st.button(markdown(question), key=f"more-{number}", type="tertiary", icon=":material/arrow_forward:"):
                 st.session_state["pending"] = Pending(question)
                 st.rerun()
+
+
+def _shown(turns: Sequence[StoredTurn]) -> Sequence[StoredTurn]:
+    """The newest turns, and above them the way to the ones before."""
+    before = len(turns) - int(st.session_state.get("shown-turns", SHOWN_TURNS))
+    if before <= 0:
+        return turns
+    noun = "question" if before == 1 else "questions"
+    if st.button(f"Show {before} earlier {noun}", key="earlier", type="tertiary", icon=":material/expand_less:"):
+        st.session_state["shown-turns"] = len(turns) - before + 4 * SHOWN_TURNS
+        st.rerun()
+    return turns[before:]
 
 
 def _conversation_so_far(here: Services, timeline: Timeline, turns: Sequence[StoredTurn]) -> None:
@@ -251,6 +269,8 @@ def _answer(
     with st.chat_message("assistant"):
         slot = st.empty()
         slot.markdown("Looking …")
+        # Its place is where the answer's tools will be. A question from the field has its Stop in the field.
+        st.markdown("" if pending.typed else "[Stop](#stop)")
     if conversation is None:
         conversation = here.assistant.library.chats.start(entry.sha256)
         _choose(entry, conversation)
@@ -264,14 +284,14 @@ def _answer(
             answerer=st.session_state.get("answerer") or "auto",
             cancelled=stop.is_set,
         )
-        for piece in pumped(pieces, stop):
+        for piece in pumped(pieces, stop, partial(STOPS.pressed, visit())):
             if isinstance(piece, Answer):
                 answer = piece
             elif isinstance(piece, AssistantError):
                 failure = piece
             elif piece:
                 text += piece
-            # Each call is also where Streamlit ends this run when Stop was pressed.
+            # Each call is also where Streamlit ends this run when something else on the page is pressed.
             _show(slot, text, timeline)
     finally:
         stop.set()
@@ -300,7 +320,7 @@ def _show(slot: DeltaGenerator, text: str, timeline: Timeline) -> None:
 
 
 def _keep(here: Services, conversation: int, pending: Pending, answer: Answer, partial: bool) -> None:
-    # Nothing of Streamlit's here: in a run that was stopped, even a look at the session's state ends it at once.
+    # Nothing of Streamlit's here: in a run that was cut short, even a look at the session's state ends it at once.
     chats = here.assistant.library.chats
     if pending.turn is not None:
         chats.replace_turn(pending.turn, pending.question, answer, partial)
@@ -308,8 +328,10 @@ def _keep(here: Services, conversation: int, pending: Pending, answer: Answer, p
     chats.append_turn(conversation, pending.question, answer, partial)
 
 
-def pumped(pieces: Iterator[str | Answer], stop: threading.Event) -> Iterator[str | Answer | AssistantError]:
-    """The pieces as another thread produces them, and "" at least every `TICK_SECONDS`, so that Stop never waits.
+def pumped(
+    pieces: Iterator[str | Answer], stop: threading.Event, pressed: Callable[[], bool] = lambda: False
+) -> Iterator[str | Answer | AssistantError]:
+    """The pieces as another thread produces them, and "" at least every `TICK_SECONDS`, until Stop is ``pressed``.
 
     An error that is meant for people comes as the last item.
     """
@@ -326,7 +348,7 @@ def pumped(pieces: Iterator[str | Answer], stop: threading.Event) -> Iterator[st
             ready.put(error)
 
     threading.Thread(target=produce, name="answer", daemon=True).start()
-    while True:
+    while not pressed():
         try:
             item = ready.get(timeout=TICK_SECONDS)
         except queue.Empty:

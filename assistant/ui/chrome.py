@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -90,6 +91,11 @@ def sidebar(here: Services) -> None:
         st.page_link(LABELS, label="Labels", icon=":material/label:", query_params=query, width="stretch")
         st.page_link(MODELS, label="Models", icon=":material/neurology:", width="stretch")
         st.page_link(SETTINGS, label="Settings", icon=":material/settings:", width="stretch")
+
+
+def visit() -> str:
+    """A name of this visit that no other page knows."""
+    return str(st.session_state.setdefault("visit", secrets.token_hex(16)))
 
 
 def chosen() -> str | None:

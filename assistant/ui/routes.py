@@ -18,9 +18,11 @@ from assistant.ui.files import LibraryFile
 from assistant.ui.guard import may_read, may_write
 from assistant.ui.library_view import job_view, shelf_view
 from assistant.ui.services import Services, services
+from assistant.ui.tasks import STOPS
 from assistant.ui.uploads import upload
 from assistant.ui.view import desk_view, partial_view
 
+_VISIT = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PICTURE = re.compile(r"(keyframe|frames)-[0-9]{1,6}\.jpg")
 
@@ -59,6 +61,7 @@ def routes() -> list[BaseRoute]:
         Route("/api/why/{sha256}/{number:segment}", _writes(start_why), methods=["POST"]),
         Route("/api/why/{sha256}/{number:segment}", _writes(stop_why), methods=["DELETE"]),
         Route("/api/correct/{sha256}/{number:segment}", _writes(correct), methods=["POST"]),
+        Route("/api/stop/{visit}", _writes(stop_answer), methods=["POST"]),
         # Streamlit would answer with its page.
         Route("/api/{rest:path}", _reads(nothing), methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
     ]
@@ -166,6 +169,15 @@ def start_why(request: Request, here: Services) -> Response:
 
 def stop_why(request: Request, here: Services) -> Response:
     why.stop(here, _asked(request))
+    return JSONResponse({})
+
+
+def stop_answer(request: Request, here: Services) -> Response:
+    """End the answer that is being written in this visit."""
+    visit = request.path_params["visit"]
+    if not _VISIT.fullmatch(visit):
+        return _missing()
+    STOPS.press(visit)
     return JSONResponse({})
 
 

@@ -10,7 +10,7 @@ from assistant.core.timeline import Timeline, clock
 from assistant.store import Entry
 from assistant.ui import components
 from assistant.ui.chat_panel import chat_panel
-from assistant.ui.chrome import MODELS, START, choose_first, chosen, go, open_services, told
+from assistant.ui.chrome import MODELS, START, choose_first, chosen, go, open_services, told, visit
 from assistant.ui.services import Services, pack_name
 from assistant.ui.text import markdown, shown_name
 
@@ -38,7 +38,7 @@ def page() -> None:
 def _desk(here: Services, entry: Entry, timeline: Timeline | None) -> None:
     # A fragment: what the component tells must not end an answer that is streaming beside it.
     version = "analysed" if timeline else "running"
-    components.desk(here, entry.sha256, entry.video, version, _start_seconds())
+    components.desk(here, entry.sha256, entry.video, version, visit(), _start_seconds())
 
 
 def _start_seconds() -> float:

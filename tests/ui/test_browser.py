@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 from conftest import ROOT, SAMPLE
 
+from assistant.core.timeline import Answer
+from assistant.store import Library
+
 SECONDS = 120  # a busy machine of two cores is slow; what must be quick is measured on its own
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 HOSTILE = '<img src=x onerror="window.hacked=1">[x](javascript:alert(1)) :smile: **b**.mp4'
@@ -297,6 +300,48 @@ def test_stop_in_the_middle_of_an_answer_keeps_what_was_said(page, desk):
     page.reload()
     page.get_by_text("Stopped by you. What stands here was not checked").wait_for()
     assert "First a red circle is moving left" in page.locator("[data-testid=stChatMessage]").nth(1).inner_text()
+
+
+STOP_AFTER = """milliseconds => {
+    window.pressed = false;
+    const find = () => document.querySelector('[data-testid=stChatInputStopButton]');
+    const press = () => { if (find()) find().click(); window.pressed = true; };
+    const look = () => find() ? setTimeout(press, milliseconds) : requestAnimationFrame(look);
+    look();
+}"""
+
+
+@pytest.mark.parametrize("stops", [6, pytest.param(100, marks=pytest.mark.soak)])
+def test_stop_never_costs_the_page(page, desk, stops):
+    """At every moment from the first sight of the button on, in a long conversation."""
+    with Library(desk.home) as library:
+        conversation = library.chats.start(desk.sha256)
+        for number in range(60):
+            answer = Answer(f"Question {number}?", "A red circle moves left [S1]. " * 5)
+            library.chats.append_turn(conversation, answer.question, answer)
+        watch(page, desk)
+        for number in range(stops):
+            page.evaluate(STOP_AFTER, 1200 * number / stops)
+            ask(page, "What happens?")
+            until(lambda: page.evaluate("window.pressed"))
+            page.get_by_test_id("stChatInputStopButton").wait_for(state="detached")
+            assert page.locator(BARS).count() == 5
+            until(lambda: page.locator("[data-testid=stChatMessage]").count())
+            until(lambda wanted=61 + number: len(library.chats.turns(conversation)) == wanted)
+        kept = library.chats.turns(conversation)[60:]
+        library.chats.delete(conversation)
+    assert any(turn.partial for turn in kept)
+    page.get_by_role("button", name="earlier questions").wait_for()
+
+
+def test_an_answer_to_a_suggestion_can_be_stopped_too(page, desk):
+    with Library(desk.home) as library:
+        library.chats.start(desk.sha256)
+        watch(page, desk)
+        page.get_by_role("button", name="What happens in it?").click()
+        page.get_by_role("link", name="Stop").click()
+        page.get_by_text("Stopped by you.").wait_for()
+        library.chats.delete(library.chats.conversations(desk.sha256)[0].id)
 
 
 def test_a_name_from_outside_is_text_everywhere(page, desk):
