@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from assistant.chat.answer import EXTRACTIVE
+from assistant.core.corrections import CORRECTED
 from assistant.core.timeline import Answer, Claim, Timeline
 from assistant.errors import AssistantError
 from assistant.store import Entry, StoredTurn
@@ -177,6 +178,10 @@ def show_answer(answer: Answer, timeline: Timeline) -> None:
     if loose:
         st.markdown(" ".join(time_link(citation.span, citation.segment_id) for citation in loose))
     _verdicts(answer, timeline)
+    mine = _corrected_by_person(answer, timeline)
+    if mine:
+        segments = ("segment " if len(mine) == 1 else "segments ") + ", ".join(map(str, mine))
+        st.caption(f":material/edit: Rests on your correction of {segments}")
     if answer.model not in ("", EXTRACTIVE):
         st.caption(f":material/forum: Answered by the language model {markdown(answer.model)}")
     for notice in answer.notices:
@@ -185,6 +190,12 @@ def show_answer(answer: Answer, timeline: Timeline) -> None:
 
 def _uncited(answer: Answer) -> list:
     return [citation for citation in answer.citations if f"[S{citation.segment_id}]" not in answer.text]
+
+
+def _corrected_by_person(answer: Answer, timeline: Timeline) -> list[int]:
+    """The segments that the answer points at and that the person put right."""
+    cited = sorted({citation.segment_id for citation in answer.citations})
+    return [number for number in cited if (found := timeline.segment(number)) and CORRECTED in found.flags]
 
 
 def _verdicts(answer: Answer, timeline: Timeline) -> None:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from assistant.core.corrections import labels_of_person
 from assistant.errors import AssistantError
 from assistant.ui import playback, why
 from assistant.ui.files import LibraryFile
@@ -106,12 +107,10 @@ def desk(request: Request, here: Services) -> Response:
         return _missing()
     jobs = [job for job in here.jobs.jobs() if job.sha256 == entry.sha256 and job.kind == "analyze"]
     job = next((job for job in jobs if job.state in ("running", "waiting")), jobs[-1] if jobs else None)
-    timeline = library.timeline(entry.sha256)
+    timeline = library.analysed(entry.sha256)
     if timeline is not None:
-        fixed: dict[int, dict[str, str]] = {}
-        for correction in library.corrections(entry.sha256):
-            fixed.setdefault(correction.segment_id, {})[correction.kind] = correction.label
-        view = desk_view(timeline, fixed)
+        right = library.corrected(timeline)
+        view = desk_view(timeline, {segment.id: labels_of_person(segment) for segment in right.segments})
     else:
         # A long analysis is looked at every second: only what the page does not have yet.
         after = request.query_params.get("after", "")
@@ -188,7 +187,7 @@ def _asked(request: Request) -> why.Asked:
 def correct(request: Request, here: Services) -> Response:
     """Keep what the person says is right (``kind``, ``label`` in the query), or withdraw it (no label)."""
     library, sha256 = here.assistant.library, _sha256(request)
-    timeline = library.timeline(sha256)
+    timeline = library.analysed(sha256)
     segment = timeline.segment(request.path_params["number"]) if timeline else None
     kind, label = request.query_params.get("kind", ""), _label(request)
     if segment is None or kind not in ("action", "description"):

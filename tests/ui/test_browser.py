@@ -419,3 +419,25 @@ def test_a_phone_shows_one_lane_and_never_scrolls_sideways(chromium, desk):
     page.wait_for_timeout(600)
     assert page.locator("video").bounding_box()["y"] >= -1  # the player stays in sight
     context.close()
+
+
+def test_a_correction_made_on_the_card_is_what_the_answer_and_the_search_say(page, desk):
+    watch(page, desk)
+    page.locator(BARS).nth(1).click()
+    page.get_by_role("button", name="Correct it").click()
+    page.get_by_label("What to correct").select_option("scene")
+    page.get_by_label("The right label").fill("a polar bear")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    page.locator(".fixed", has_text="You say: a polar bear").wait_for()
+    ask(page, "What happens?")
+    page.get_by_text("Rests on your correction of segment 2").wait_for()
+    assert "a polar bear is turning" in page.locator("[data-testid=stChatMessage]").last.inner_text()
+    page.goto(f"{desk.address}/search")
+    field = page.get_by_role("textbox", name="Words")
+    field.fill("polar bear")
+    field.press("Enter")
+    page.get_by_text("1 moment", exact=True).wait_for()
+    watch(page, desk)
+    page.locator(BARS).nth(1).click()
+    page.locator(".fixed").get_by_role("button", name="Undo").click()
+    page.locator(".fixed").wait_for(state="detached")
