@@ -47,7 +47,6 @@ def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
         asked = st.chat_input(
             "Ask about this video" if timeline else "Ask when it is finished",
             key="question",
-            max_chars=here.settings.limits.max_question_characters,
             submit_mode="stop",
             disabled=timeline is None,
         )
@@ -57,11 +56,16 @@ def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
                 "on the lanes already."
             )
             return
+        if asked and len(asked) > here.settings.limits.max_question_characters:
+            # The field refuses a text that is too long without a word, so it takes any, and this says what is wrong.
+            st.session_state["too-long"], asked = asked, None
         with room:
             # First and always there, so that the suggestions go at once when a question is asked.
             hints = st.empty()
             turns = here.assistant.library.chats.turns(conversation) if conversation else []
             _conversation_so_far(here, timeline, _shown(turns))
+            if "too-long" in st.session_state:
+                _shorten(here)
             pending = Pending(asked, typed=True) if asked else st.session_state.pop("pending", None)
             if pending:
                 _answer(here, entry, timeline, turns, conversation, pending)
@@ -241,6 +245,25 @@ def _tools(here: Services, turn: StoredTurn) -> None:
             st.rerun()
         if turn.partial:
             st.caption("stopped before its end")
+
+
+def _shorten(here: Services) -> None:
+    """A question that is too long, to be shortened; nothing of it is lost."""
+    text, most = st.session_state["too-long"], here.settings.limits.max_question_characters
+    st.markdown(f"Your question has {len(text):,} characters; up to {most:,} can be asked. Shorten it here:")
+    with st.form("shorten", border=False):
+        question = st.text_area("Your question", text, key="shortened", height=200)
+        with st.container(horizontal=True):
+            ask = st.form_submit_button("Ask it", type="primary")
+            leave = st.form_submit_button("Leave it")
+    if leave or (ask and 0 < len(question.strip()) <= most):
+        del st.session_state["too-long"]
+        if ask:
+            st.session_state["pending"] = Pending(question.strip())
+        st.rerun()
+    if ask and question != text:
+        st.session_state["too-long"] = question
+        st.rerun()
 
 
 def _editor(here: Services, turn: StoredTurn) -> None:

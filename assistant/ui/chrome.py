@@ -15,7 +15,7 @@ from assistant.store import Entry
 from assistant.ui import components
 from assistant.ui.services import Services, guarded, services
 from assistant.ui.tasks import Task
-from assistant.ui.text import markdown
+from assistant.ui.text import in_words, markdown
 
 WEB = Path(__file__).parent / "web"
 # A file of ours: a named icon would be fetched from the network.
@@ -50,7 +50,8 @@ def open_services() -> Services:
 def tell(error: AssistantError) -> None:
     """Say what happened and the one thing to do."""
     st.error(
-        f"{markdown(_sentence(error.what))}  \n{markdown(_sentence(error.remedy))}".strip(), icon=":material/info:"
+        f"{markdown(_sentence(in_words(error.what)))}  \n{markdown(_sentence(in_words(error.remedy)))}".strip(),
+        icon=":material/info:",
     )
 
 

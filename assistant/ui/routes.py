@@ -20,6 +20,7 @@ from assistant.ui.guard import may_read, may_write
 from assistant.ui.library_view import job_view, shelf_view
 from assistant.ui.services import Services, services
 from assistant.ui.tasks import STOPS
+from assistant.ui.text import in_words
 from assistant.ui.uploads import upload
 from assistant.ui.view import desk_view, partial_view
 
@@ -84,7 +85,7 @@ def one_job(request: Request, here: Services) -> Response:
 
 
 def change_job(request: Request, here: Services) -> Response:
-    """Cancel a job, or let a stopped one go on."""
+    """Cancel a job, let a stopped one go on, or take one that has ended off the list."""
     job_id, action = request.path_params["job"], request.path_params["action"]
     job = here.jobs.job(job_id)
     if job is None:
@@ -93,6 +94,8 @@ def change_job(request: Request, here: Services) -> Response:
         here.jobs.cancel(job_id)
     elif action == "resume":
         here.jobs.retry(job_id)
+    elif action == "forget":
+        here.jobs.forget(job_id)
     else:
         return _missing()
     changed = here.jobs.job(job_id)
@@ -217,7 +220,7 @@ def _guarded(handler: Handler, allowed: Callable[[Request, Services], bool]) -> 
                 return JSONResponse({"what": "This page is out of date", "remedy": "reload it"}, status_code=403)
             return handler(request, here)
         except AssistantError as error:
-            return JSONResponse({"what": error.what, "remedy": error.remedy}, status_code=409)
+            return JSONResponse({"what": in_words(error.what), "remedy": in_words(error.remedy)}, status_code=409)
 
     async def endpoint(request: Request) -> Response:
         return await anyio.to_thread.run_sync(answer, request)

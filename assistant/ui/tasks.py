@@ -110,8 +110,8 @@ STOPS = Stops()
 def _run(work: Work, task: Task) -> None:
     try:
         task.result = work(task)
-    except Cancelled as error:
-        task.what, task.remedy = "Stopped", error.remedy
+    except Cancelled:
+        task.what, task.remedy = "stopped; what has come so far is kept", "begin again to go on"
     except AssistantError as error:
         task.what, task.remedy = error.what, error.remedy
     except Exception:

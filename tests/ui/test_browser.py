@@ -215,6 +215,7 @@ def test_a_damaged_file_is_told_in_one_line_and_leaves_no_entry(page, app, media
     said = page.locator(".drop .flag").inner_text()
     assert "truncated_no_moov.mp4" in said
     assert "Traceback" not in said
+    page.locator(".shelf .title", has_text="truncated_no_moov").first.wait_for(state="detached")
 
 
 def test_an_upload_of_500_mb_leaves_the_memory_alone(page, app, tmp_path):
@@ -342,6 +343,16 @@ def test_an_answer_to_a_suggestion_can_be_stopped_too(page, desk):
         page.get_by_role("link", name="Stop").click()
         page.get_by_text("Stopped by you.").wait_for()
         library.chats.delete(library.chats.conversations(desk.sha256)[0].id)
+
+
+def test_a_long_text_pasted_into_the_field_is_there(page, desk):
+    watch(page, desk)
+    field = page.get_by_test_id("stChatInputTextArea")
+    field.focus()
+    page.keyboard.insert_text("so " * 2000)
+    assert len(field.input_value()) == 6000
+    field.press("Enter")
+    page.get_by_text("up to 4,000 can be asked").wait_for()
 
 
 def test_a_name_from_outside_is_text_everywhere(page, desk):

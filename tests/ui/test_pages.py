@@ -92,7 +92,7 @@ class WithoutModels(FakeAssistant):
 @pytest.mark.parametrize("page", ["", "models"])
 def test_missing_models_are_told_with_the_way_out(here, page):
     shared.install(Services(here.settings, WithoutModels(here.settings, here.assistant.library), here.jobs))
-    assert "run python -m assistant train demo" in opened(page).error[0].value.replace("\\", "").lower()
+    assert "get a pack on the page models" in opened(page).error[0].value.replace("\\", "").lower()
 
 
 def test_a_video_can_be_watched_where_models_are_missing(here, sha256):
@@ -171,6 +171,18 @@ def test_an_answer_can_be_asked_for_again_rated_and_its_question_edited(here, sh
     app.text_area(key=f"edited-{turn.id}").set_value("Does a dog appear?")
     press(app, "Ask again")
     assert [t.question for t in chats.turns(turn.conversation_id)] == ["Does a dog appear?"]
+
+
+def test_a_question_that_is_too_long_is_kept_to_be_shortened(here, sha256):
+    app = ask(opened("watch", sha256), "What happens? " + "so " * 2000)
+    assert "6,014 characters; up to 4,000 can be asked" in texts(app)
+    app.text_area(key="shortened").set_value("What happens? " + "so " * 1500)
+    press(app, "Ask it")
+    assert "4,514 characters" in texts(app)
+    app.text_area(key="shortened").set_value("What happens?")
+    press(app, "Ask it")
+    assert app.chat_message[0].markdown[0].value == "What happens?"
+    assert not app.text_area
 
 
 def test_two_videos_keep_their_conversations_apart(here, sha256, tmp_path):
