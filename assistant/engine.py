@@ -88,7 +88,8 @@ class Assistant:
         path = path.absolute()
         probed = self._probe(path, name or path.name)
         with self._analyzing:
-            return pipeline.analyze(self._context(), path, probed, progress, cancelled, only)
+            timeline = pipeline.analyze(self._context(), path, probed, progress, cancelled, only)
+        return self.library.corrected(timeline)
 
     def _context(self) -> AnalysisContext:
         return AnalysisContext(self.settings, self.models, self.library)
@@ -116,7 +117,7 @@ class Assistant:
         return dataclasses.replace(entry.video, path=str(path))
 
     def timeline(self, sha256: str) -> Timeline | None:
-        """The latest timeline of a video in the library, or None."""
+        """The latest timeline of a video in the library, with what the person corrected, or None."""
         return self.library.timeline(sha256)
 
     def ask(
@@ -206,7 +207,7 @@ class Assistant:
         stored = self.explained(sha256, segment_id, label)
         if stored is not None:
             return stored
-        timeline = self._required(sha256)
+        timeline = self._analysed(sha256)
         segment = _segment(timeline, segment_id)
         entry = self.library.entry(sha256)
         if entry is not None and not entry.present:
@@ -223,7 +224,7 @@ class Assistant:
         """
         from assistant import explain
 
-        segment = _segment(self._required(sha256), segment_id)
+        segment = _segment(self._analysed(sha256), segment_id)
         stored = self.library.document(sha256, WHY, _why_key(segment, label))
         return explain.Explanation.from_json(stored) if stored is not None else None
 
@@ -235,7 +236,7 @@ class Assistant:
         """
         from assistant import explain
 
-        timeline = self._required(sha256)
+        timeline = self._analysed(sha256)
         segment = _segment(timeline, segment_id)
         vectors = pipeline.frame_vectors(self._context(), timeline)
         if vectors is None:
@@ -272,7 +273,7 @@ class Assistant:
             picture,
             conversation=self._conversation(sha256),
             summaries=self._summaries(sha256),
-            why=self._whys(sha256, timeline),
+            why=self._whys(sha256),
             paths=paths,
         )
         return f"{stem}.{kind}", exports.render(material, kind)
@@ -290,10 +291,10 @@ class Assistant:
         texts = {index + 1: part.text for index, part in enumerate(summary.segments)}
         return {0: summary.whole.text, **texts}
 
-    def _whys(self, sha256: str, timeline: Timeline) -> dict[int, str]:
+    def _whys(self, sha256: str) -> dict[int, str]:
         """Segment id -> the text of the explanation of its best label, as far as they were made."""
         found = {}
-        for segment in timeline.segments:
+        for segment in self._analysed(sha256).segments:
             if segment.action is not None:
                 document = self.library.document(sha256, WHY, _why_key(segment, None))
                 if document is not None:
@@ -301,7 +302,11 @@ class Assistant:
         return found
 
     def _required(self, sha256: str) -> Timeline:
-        timeline = self.timeline(sha256)
+        return self.library.corrected(self._analysed(sha256))
+
+    def _analysed(self, sha256: str) -> Timeline:
+        """The timeline as the models made it: only their own labels can be explained."""
+        timeline = self.library.analysed(sha256)
         if timeline is None:
             raise VideoUnreadable("this video has not been analysed yet", "analyse it first")
         return timeline

@@ -225,7 +225,10 @@ class Models:
 
     def label_set(self) -> labels.LabelSet:
         """The label lists of the settings, else of the pack, as their files are now."""
-        return labels.LabelSet.load(self._settings.descriptions.label_lists or self.pack.label_lists)
+        return labels.LabelSet.load(
+            self._settings.descriptions.label_lists or self.pack.label_lists,
+            own=self._settings.home / labels.OWN_FOLDER,
+        )
 
     def identity(self, kind: Kind) -> tuple[str, str]:
         """Name and revision of a model, without loading it."""

@@ -19,7 +19,7 @@ from assistant.models.packs.verify import PartState, describe
 from assistant.ui.chrome import open_services, tell, tell_failure, told
 from assistant.ui.services import Services, change, services
 from assistant.ui.tasks import TASKS, Task
-from assistant.ui.text import markdown
+from assistant.ui.text import in_words, markdown
 from assistant.ui.view import kind_name
 
 PULL, CHECK = "pull", "check"
@@ -38,7 +38,7 @@ def page() -> None:
     try:
         pack = here.assistant.pack
         speaking = pack.name
-        st.markdown(f"The **{markdown(speaking)}** pack speaks: {markdown(pack.note)}.")
+        st.markdown(f"The **{markdown(speaking)}** pack speaks: {markdown(in_words(pack.note))}.")
         _by_kind(here)
         _servers(here)
         _under_way()
@@ -169,7 +169,7 @@ def _fetching() -> None:
         st.rerun()
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(markdown(task.message) or "Connecting …", width="stretch")
+        st.markdown(markdown(in_words(task.message)) or "Connecting …", width="stretch")
         if st.button("Cancel", type="tertiary", key="cancel-pull"):
             TASKS.stop(PULL)
 
@@ -188,7 +188,7 @@ def _machine(here: Services) -> None:
         elif task.failed:
             tell_failure(task)
         else:
-            for severity, what, remedy in task.result:
+            for severity, what, remedy in ((name, in_words(a), in_words(b)) for name, a, b in task.result):
                 st.markdown(f"{MARKS.get(severity, '')} {markdown(what)}" + (f": {markdown(remedy)}" if remedy else ""))
         return
     _checking()

@@ -13,7 +13,7 @@ from assistant.jobs import Job
 from assistant.store import Entry
 from assistant.ui import components
 from assistant.ui.chat_panel import chat_panel
-from assistant.ui.chrome import MODELS, START, choose_first, chosen, go, open_services, told
+from assistant.ui.chrome import MODELS, START, choose_first, chosen, go, open_services, told, visit
 from assistant.ui.services import Services, pack_name, track_of, with_track
 from assistant.ui.text import markdown, shown_name
 
@@ -47,7 +47,7 @@ def _desk(here: Services, entry: Entry, timeline: Timeline | None) -> None:
     job = _last_analysis(here, entry)
     if timeline and job is not None and job.state in UNDER_WAY:
         version = f"again {job.id}"  # the component then follows this job
-    components.desk(here, entry.sha256, entry.video, version, _start_seconds())
+    components.desk(here, entry.sha256, entry.video, version, visit(), _start_seconds())
 
 
 def _start_seconds() -> float:

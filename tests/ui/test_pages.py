@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from assistant.config import ROOT
 from assistant.errors import LibraryUnusable, ModelUnavailable
 from assistant.models.scene import labels
+from assistant.models.scene.labels import LabelSet
 from assistant.ui import services as shared
 from assistant.ui.services import Services
 from assistant.ui.tasks import TASKS
@@ -92,7 +93,7 @@ class WithoutModels(FakeAssistant):
 @pytest.mark.parametrize("page", ["", "models"])
 def test_missing_models_are_told_with_the_way_out(here, page):
     shared.install(Services(here.settings, WithoutModels(here.settings, here.assistant.library), here.jobs))
-    assert "run python -m assistant train demo" in opened(page).error[0].value.replace("\\", "").lower()
+    assert "get a pack on the page models" in opened(page).error[0].value.replace("\\", "").lower()
 
 
 def test_a_video_can_be_watched_where_models_are_missing(here, sha256):
@@ -173,6 +174,18 @@ def test_an_answer_can_be_asked_for_again_rated_and_its_question_edited(here, sh
     assert [t.question for t in chats.turns(turn.conversation_id)] == ["Does a dog appear?"]
 
 
+def test_a_question_that_is_too_long_is_kept_to_be_shortened(here, sha256):
+    app = ask(opened("watch", sha256), "What happens? " + "so " * 2000)
+    assert "6,014 characters; up to 4,000 can be asked" in texts(app)
+    app.text_area(key="shortened").set_value("What happens? " + "so " * 1500)
+    press(app, "Ask it")
+    assert "4,514 characters" in texts(app)
+    app.text_area(key="shortened").set_value("What happens?")
+    press(app, "Ask it")
+    assert app.chat_message[0].markdown[0].value == "What happens?"
+    assert not app.text_area
+
+
 def test_two_videos_keep_their_conversations_apart(here, sha256, tmp_path):
     ask(opened("watch", sha256), "What happens in it?")
     other = "f" * 64
@@ -222,31 +235,38 @@ def test_a_summary_can_be_written_and_everything_exported(here, sha256, monkeypa
     assert f"[0:00](/watch?video={sha256}&t=0.000&s=1)" in texts(app)
 
 
-def test_a_label_list_is_saved_or_refused_whole(here, sha256, tmp_path, monkeypatch):
-    monkeypatch.setattr(labels, "LABELS_FOLDER", tmp_path)
-    monkeypatch.setattr(labels, "available", lambda folder=tmp_path: ["world"])
-    monkeypatch.setattr(labels, "read_labels", lambda name, folder=tmp_path: _checked(tmp_path / f"{name}.txt"))
-    path = tmp_path / "world.txt"
-    path.write_text("red circle\nblue star\n")
+def test_a_label_list_is_saved_in_the_home_or_refused_whole(here, sha256):
+    shipped = labels.LABELS_FOLDER / "world.txt"
+    before, own = shipped.read_text(), here.settings.home / "labels" / "world.txt"
     app = opened("labels", sha256)
+    app.selectbox(key="list").set_value("world").run()
     app.text_area(key="text-world").set_value("red circle\ngreen bar\na cat").run()
     press(app, "Save the list")
-    assert path.read_text() == "red circle\ngreen bar\na cat\n"
+    assert own.read_text() == "red circle\ngreen bar\na cat\n"
     app.text_area(key="text-world").set_value("alone").run()
     press(app, "Save the list")
-    assert path.read_text() == "red circle\ngreen bar\na cat\n"
-    assert app.error
+    assert own.read_text() == "red circle\ngreen bar\na cat\n"
+    assert "the list world has 1 labels" in app.error[0].value.lower()
+    assert LabelSet.load(["world"], own=own.parent).labels == ("red circle", "green bar", "a cat")
     press(app, "Describe it again")
     assert len(here.jobs.jobs()) == 1
+    press(app, "Back to the original")
+    assert not own.exists()
+    assert app.text_area(key="text-world").value == before
+    assert shipped.read_text() == before
 
 
-def _checked(path: Path) -> tuple[str, ...]:
-    from assistant.errors import PromptInvalid
-
-    lines = path.read_text().split("\n")[:-1]
-    if len(lines) < 2:
-        raise PromptInvalid("one label", "write at least two")
-    return tuple(lines)
+def test_a_list_of_ones_own_is_added_and_shown(here, sha256):
+    app = opened("labels", sha256)
+    name = next(field for field in app.text_input if field.label == "Name")
+    name.set_value("kitchen")
+    next(field for field in app.text_area if field.label == "Labels, one a line").set_value("a pan\na cup")
+    press(app, "Add it")
+    assert app.selectbox(key="list").value == "kitchen"
+    assert app.text_area(key="text-kitchen").value == "a pan\na cup\n"
+    assert "kitchen" in app.multiselect(key="lists").options
+    assert [path.name for path in (here.settings.home / "labels").iterdir()] == ["kitchen.txt"]
+    assert not (labels.LABELS_FOLDER / "kitchen.txt").exists()
 
 
 def test_the_models_page_names_every_pack_with_sizes_and_licences(here):

@@ -138,18 +138,22 @@ class Desk {
 
   // A time anywhere on the page, in a streaming answer too, is a link #t=7.25&s=3.
   followLink(event) {
-    // Stop ends the page's script where it stands; one more run shows what was kept of the answer, and its tools.
-    if (event.composedPath().some((node) => node.dataset && node.dataset.testid === "stChatInputStopButton")) {
-      setTimeout(() => this.component.setTriggerValue("stopped", Date.now()), 700);
-      return;
-    }
-    const link = event.composedPath().find((node) => node.tagName === "A" && /^#(t=|copy$)/.test(node.getAttribute("href") || ""));
+    // Streamlit's own Stop would end the page's script where it stands, with half a page drawn.
+    if (event.composedPath().some((node) => node.dataset && node.dataset.testid === "stChatInputStopButton")) { this.stopAnswer(event); return; }
+    const link = event.composedPath().find((node) => node.tagName === "A" && /^#(t=|copy$|stop$)/.test(node.getAttribute("href") || ""));
     if (!link || event.ctrlKey || event.metaKey) return;
+    if (link.getAttribute("href") === "#stop") { this.stopAnswer(event); return; }
     event.preventDefault();
     event.stopPropagation();
     if (link.getAttribute("href") === "#copy") { this.copy(link); return; }
     const target = new URLSearchParams(link.getAttribute("href").slice(1));
     this.go(Number(target.get("t")) || 0, target.has("s") ? Number(target.get("s")) : null);
+  }
+
+  stopAnswer(event) {
+    event.preventDefault();
+    event.stopPropagation();
+    call(`/api/stop/${this.component.data.visit}`, this.token, { method: "POST" }).catch((error) => this.say(error.message));
   }
 
   // The text of the answer that this link stands under, times included.
