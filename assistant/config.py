@@ -69,12 +69,16 @@ class SpeechSettings:
 
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
-    """`language_model`: a hub name, a local folder, or an http address on this machine with `#model` behind it."""
+    """`language_model`: a hub name, a local folder, or an http address on this machine with `#model` behind it.
+
+    `context_tokens`: how much a server's model holds, 0 for what the server says; `timeout_seconds`: for one answer.
+    """
 
     answerer: AnswererName = "auto"
     language_model: str = ""  # empty: the pack's own, where it has one
     evidence_tokens: int = 3000
     answer_tokens: int = 400
+    context_tokens: int = 0
     timeout_seconds: float = 120.0
     withhold_unsupported: bool = True
 
@@ -128,6 +132,20 @@ def parse_memory(text: str) -> int:
     return size
 
 
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    """The number that an environment variable holds.
+
+    Raises:
+        InputUnusable: it holds something else.
+    """
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    if not re.fullmatch(r"\d{1,9}(?:\.\d{1,3})?", text, re.ASCII):
+        raise InputUnusable(f"{name} is {text[:40]!r}, which is no number", "write it like 120")
+    return float(text)
+
+
 def default_home(environment: Mapping[str, str] = os.environ) -> Path:
     """The platform's folder for user data, or what `ASSISTANT_HOME` names."""
     if named := environment.get("ASSISTANT_HOME"):
@@ -150,7 +168,7 @@ def load(
     """The settings of this process: the arguments, else the environment, else the defaults above.
 
     Raises:
-        InputUnusable: ``memory`` is no size, or too small for anything.
+        InputUnusable: ``memory`` is no size, or too small for anything; a number of the environment is none.
     """
     if save_work is None:
         save_work = environment.get("ASSISTANT_SAVING", "").lower() not in ("0", "no", "off", "false")
@@ -158,7 +176,11 @@ def load(
         home=(home or default_home(environment)).expanduser().absolute(),
         pack=pack or environment.get("ASSISTANT_PACK") or "auto",
         speech=SpeechSettings(audio_track=audio_track),
-        chat=ChatSettings(language_model=environment.get("ASSISTANT_LANGUAGE_MODEL", "")),
+        chat=ChatSettings(
+            language_model=environment.get("ASSISTANT_LANGUAGE_MODEL", ""),
+            context_tokens=int(_number(environment, "ASSISTANT_CONTEXT_TOKENS", 0)),
+            timeout_seconds=_number(environment, "ASSISTANT_ANSWER_SECONDS", ChatSettings().timeout_seconds),
+        ),
         compute=ComputeSettings(
             device=environment.get("ASSISTANT_DEVICE", "auto"),
             precision=environment.get("ASSISTANT_PRECISION", "auto"),

@@ -22,7 +22,7 @@ from assistant.chat.retrieval import Similarity
 from assistant.config import AnswererName, Settings
 from assistant.core.progress import CancelCheck, Report, never, silent
 from assistant.core.timeline import Answer, Segment, Timeline
-from assistant.errors import UnknownSegment, VideoUnreadable
+from assistant.errors import ModelUnavailable, UnknownSegment, VideoUnreadable
 from assistant.exports import render as exports
 from assistant.media import video
 from assistant.models.protocols import ChatModel
@@ -87,7 +87,8 @@ class Assistant:
         path = path.absolute()
         probed = self._probe(path, name or path.name)
         with self._analyzing:
-            return pipeline.analyze(self._context(), path, probed, progress, cancelled, only)
+            timeline = pipeline.analyze(self._context(), path, probed, progress, cancelled, only)
+        return self.library.corrected(timeline)
 
     def _context(self) -> AnalysisContext:
         return AnalysisContext(self.settings, self.models, self.library)
@@ -115,7 +116,7 @@ class Assistant:
         return dataclasses.replace(entry.video, path=str(path))
 
     def timeline(self, sha256: str) -> Timeline | None:
-        """The latest timeline of a video in the library, or None."""
+        """The latest timeline of a video in the library, with what the person corrected, or None."""
         return self.library.timeline(sha256)
 
     def ask(
@@ -134,7 +135,7 @@ class Assistant:
             ModelUnavailable: the language model that was asked for by name is not there.
         """
         timeline, started = self._required(sha256), time.monotonic()
-        model = self._chat_model(answerer)
+        model, missing = self._chat_model(answerer)
         for piece in chat.answer(
             question,
             timeline,
@@ -143,6 +144,7 @@ class Assistant:
             similarity=self.similarity(timeline) if model is not None else None,
             settings=self.settings,
             reads=text_models(self.models.text_embedder()),
+            missing=missing,
             cancelled=cancelled,
         ):
             if isinstance(piece, Answer):
@@ -150,14 +152,9 @@ class Assistant:
                 logger.info("answered video=%s model=%s outcome=%s claims=%d seconds=%.1f", *facts)
             yield piece
 
-    def _chat_model(self, answerer: AnswererName) -> ChatModel | None:
-        """The language model to answer with, or None for the extractive answerer."""
-        wanted = self.settings.chat.answerer if answerer == "auto" else answerer
-        if wanted == "extractive":
-            return None
-        if wanted == "auto" and not self.models.has_chat_model():
-            return None
-        return self.models.chat_model()
+    def _chat_model(self, answerer: AnswererName) -> tuple[ChatModel | None, ModelUnavailable | None]:
+        """See `Models.answerer`; who answers where nobody chose is in the settings."""
+        return self.models.answerer(self.settings.chat.answerer if answerer == "auto" else answerer)
 
     def similarity(self, timeline: Timeline) -> Similarity | None:
         """CLIP's similarity of a text to each segment, float32 ``[segments]``, where the encoder is at hand."""
@@ -180,8 +177,9 @@ class Assistant:
         self, sha256: str, *, answerer: AnswererName = "auto", cancelled: CancelCheck = never
     ) -> summaries.Summary:
         """A summary of each segment, of chapters, and of the whole; every sentence cited and checked."""
+        model, missing = self._chat_model(answerer)
         summary = summaries.summarize(
-            self._required(sha256), model=self._chat_model(answerer), settings=self.settings, cancelled=cancelled
+            self._required(sha256), model=model, settings=self.settings, missing=missing, cancelled=cancelled
         )
         self.library.save_document(sha256, SUMMARY, LATEST, summary.to_json())
         return summary
@@ -207,7 +205,7 @@ class Assistant:
         stored = self.explained(sha256, segment_id, label)
         if stored is not None:
             return stored
-        timeline = self._required(sha256)
+        timeline = self._analysed(sha256)
         segment = _segment(timeline, segment_id)
         entry = self.library.entry(sha256)
         if entry is not None and not entry.present:
@@ -224,7 +222,7 @@ class Assistant:
         """
         from assistant import explain
 
-        segment = _segment(self._required(sha256), segment_id)
+        segment = _segment(self._analysed(sha256), segment_id)
         stored = self.library.document(sha256, WHY, _why_key(segment, label))
         return explain.Explanation.from_json(stored) if stored is not None else None
 
@@ -236,7 +234,7 @@ class Assistant:
         """
         from assistant import explain
 
-        timeline = self._required(sha256)
+        timeline = self._analysed(sha256)
         segment = _segment(timeline, segment_id)
         vectors = pipeline.frame_vectors(self._context(), timeline)
         if vectors is None:
@@ -247,7 +245,7 @@ class Assistant:
         """Which kind of evidence an answer rests on: it is asked again without each."""
         from assistant import explain
 
-        model = None if answer.model == "extractive" else self._chat_model("llm")
+        model = None if answer.model == "extractive" else self.models.chat_model()
 
         def ask(question: str, timeline: Timeline) -> Answer:
             pieces = list(chat.answer(question, timeline, model=model, settings=self.settings))
@@ -273,7 +271,7 @@ class Assistant:
             picture,
             conversation=self._conversation(sha256),
             summaries=self._summaries(sha256),
-            why=self._whys(sha256, timeline),
+            why=self._whys(sha256),
             paths=paths,
         )
         return f"{stem}.{kind}", exports.render(material, kind)
@@ -291,10 +289,10 @@ class Assistant:
         texts = {index + 1: part.text for index, part in enumerate(summary.segments)}
         return {0: summary.whole.text, **texts}
 
-    def _whys(self, sha256: str, timeline: Timeline) -> dict[int, str]:
+    def _whys(self, sha256: str) -> dict[int, str]:
         """Segment id -> the text of the explanation of its best label, as far as they were made."""
         found = {}
-        for segment in timeline.segments:
+        for segment in self._analysed(sha256).segments:
             if segment.action is not None:
                 document = self.library.document(sha256, WHY, _why_key(segment, None))
                 if document is not None:
@@ -302,7 +300,11 @@ class Assistant:
         return found
 
     def _required(self, sha256: str) -> Timeline:
-        timeline = self.timeline(sha256)
+        return self.library.corrected(self._analysed(sha256))
+
+    def _analysed(self, sha256: str) -> Timeline:
+        """The timeline as the models made it: only their own labels can be explained."""
+        timeline = self.library.analysed(sha256)
         if timeline is None:
             raise VideoUnreadable("this video has not been analysed yet", "analyse it first")
         return timeline

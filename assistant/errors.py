@@ -10,6 +10,7 @@
     +-- LibraryUnusable            the library's folder cannot be written, is full or damaged (exit 3)
     +-- ModelUnavailable           weights missing or damaged; `command` mends it (exit 4)
     |   +-- ModelFailed            a model that was loaded broke: out of memory, server gone, time-out
+    |       +-- ContextExceeded    what was to be read is longer than the language model holds
     +-- Cancelled                  the person stopped it; what was finished is stored (exit 130)
 
 Each message is one line: what happened, then what to do. `str(error)` is ready to show.
@@ -68,6 +69,10 @@ class ModelUnavailable(AssistantError):
 
 class ModelFailed(ModelUnavailable):
     """A loaded model broke in use: out of memory, server gone, timed out."""
+
+
+class ContextExceeded(ModelFailed):
+    """The prompt is longer than the language model holds; what it knows of its context may be better now."""
 
 
 class Cancelled(AssistantError):

@@ -32,7 +32,7 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
-class HeardTrack:
+class TrackChoice:
     """Which of the file's sound tracks was heard, and which were not."""
 
     track: SoundTrack
@@ -40,7 +40,7 @@ class HeardTrack:
 
 
 # What a witness may say; each finds its own place in the timeline, by its kind where it is an `Observation`.
-Finding = Observation | Utterance | Suppressed | Voice | HeardTrack | Absence
+Finding = Observation | Utterance | Suppressed | Voice | TrackChoice | Absence
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Stream(Protocol):
         """The sound from before the first picture, mono float32 ``[N]`` at 16 kHz up to time 0; None: nothing there."""
         ...
 
-    def heard_track(self) -> HeardTrack | None:
+    def track_choice(self) -> TrackChoice | None:
         """The track that `sound` is of, None where no track has any sound."""
         ...
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis import domain, fusion
-from assistant.analysis.analyzer import AnalysisContext, Finding, HeardTrack, Voice, WindowResult
+from assistant.analysis.analyzer import AnalysisContext, Finding, TrackChoice, Voice, WindowResult
 from assistant.analysis.stages import Visual, WindowRecord
 from assistant.core.documents import Json
 from assistant.core.timeline import (
@@ -154,7 +154,7 @@ def _evidence(
 
 def _tracks(findings: Sequence[Finding]) -> Json:
     """Which sound track was heard, and which were not."""
-    found = next((item for item in findings if isinstance(item, HeardTrack)), None)
+    found = next((item for item in findings if isinstance(item, TrackChoice)), None)
     if found is None:
         return {"track": None, "other_tracks": []}
     return {"track": asdict(found.track), "other_tracks": [asdict(track) for track in found.others]}
@@ -200,6 +200,7 @@ def _provenance(
             "model": speech_model,
             "revision": speech_revision,
             "language": languages.most_common(1)[0][0] if languages else None,
+            "audio_track": settings.speech.audio_track,
             **tracks,
         },
         saving={"on": settings.compute.save_work, **asdict(work)},

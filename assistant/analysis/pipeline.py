@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis import analyzers, assembly, domain, stages
-from assistant.analysis.analyzer import AnalysisContext, Analyzer, Finding, HeardTrack, WindowAnalyzer
+from assistant.analysis.analyzer import AnalysisContext, Analyzer, Finding, TrackChoice, WindowAnalyzer
 from assistant.analysis.analyzers.scene import SceneAnalyzer
 from assistant.analysis.analyzers.speech import choose_track
 from assistant.analysis.scheduler import ObservedWindow, Witness, observe_windows
@@ -113,7 +113,7 @@ class _Run:
             one
             for one in made(analyzers.WINDOW_ANALYZERS, self.context)
             # Who was made for a world of its own needs a judge of the picture, and that needs both.
-            if self._looks(one.kind) or (domain.any_limited(self.context.models) and self._moves(one.kind))
+            if self._is_asked(one.kind) or (domain.any_limited(self.context.models) and self._applies(one.kind))
         ]
         self._others: list[Analyzer] = made(analyzers.ANALYZERS, self.context)
         self._stored = {one.kind: stages.load_findings(self.context.library, self._key(one)) for one in self._others}
@@ -134,11 +134,11 @@ class _Run:
     def _wanted(self, kind: str) -> bool:
         return not self.only or kind in self.only
 
-    def _looks(self, kind: str) -> bool:
-        """Whether a witness of windows is asked: nothing is done in an image that does not move."""
-        return self._wanted(kind) and self._moves(kind)
+    def _is_asked(self, kind: str) -> bool:
+        return self._wanted(kind) and self._applies(kind)
 
-    def _moves(self, kind: str) -> bool:
+    def _applies(self, kind: str) -> bool:
+        """Whether a witness of windows can say anything: nothing is done in an image that does not move."""
         return not (kind == "actions" and self.video.is_still)
 
     def _to_run(self, one: Analyzer) -> bool:
@@ -175,12 +175,12 @@ class _Run:
         context, total = self.context, self.video.duration_seconds
         self.report(Progress("decode", 0.0, total, "loading the models"))
         frame_size = max([LEAST_FRAME_SIZE, *(one.frame_size() for one in self._of_windows)])
+        about = {one.kind: one.about() for one in self._of_windows}
         witnesses = []
         for one in self._of_windows:
-            found = stored[one.kind]
-            stage = None if found else ResultStage(context.library, results_key(self.video, one, self._plan))
+            found, place = stored[one.kind], results_key(self.video, one, self._plan)
+            stage = None if found else ResultStage(context.library, place, about[one.kind])
             witnesses.append(Witness(one, found[1] if found else (), stage))
-        about = {one.kind: one.about() for one in self._of_windows}
         windows = Windows(self._plan, total)
         ready = windows.of(self._pictures(frame_size), lambda at: self.report(Progress("decode", at, total)))
         keep = _PictureKeeper(context, self.video.sha256)
@@ -211,7 +211,7 @@ class _Run:
         """How many windows go to the models at once."""
         models = self.context.models
         size = self._plan.window_bytes(frame_size, self.video.width / self.video.height)
-        passes = models.recognizer().clips_per_pass if self._looks("actions") else MOST_WINDOWS
+        passes = models.recognizer().clips_per_pass if self._is_asked("actions") else MOST_WINDOWS
         return models.budget.windows(size, min(MOST_WINDOWS, passes))
 
     def _pictures(self, frame_size: int) -> Iterator[Picture]:
@@ -262,11 +262,11 @@ class _Run:
         total = self.video.duration_seconds
         self.report(Progress(one.kind, 0.0, total, "listening" if one.needs.sound else ""))
         if one.needs.sound:
-            self._hear_all()
-            assert self._audio is not None
-            if self._audio.reason and self._audio.lead() is None:
-                return [Absence(one.kind, self._audio.reason)]
+            self._decode_sound()
         stream = _Stream(self.path, self.video, self._audio, self._tracks, self.cancelled)
+        if one.needs.sound and self._audio is not None and self._audio.reason and self._audio.lead() is None:
+            choice = stream.track_choice() if len(self._tracks) > 1 else None
+            return [*([] if choice is None else [choice]), Absence(one.kind, self._audio.reason)]
         try:
             found = list(one.run(stream, self.cancelled))
         except ModelFailed as error:
@@ -283,7 +283,7 @@ class _Run:
             return "the file holds sound alone"
         return ""
 
-    def _hear_all(self) -> None:
+    def _decode_sound(self) -> None:
         """The pass over a file of which only the sound is wanted, unless the pictures' pass has brought it along.
 
         Which track is heard is then chosen once, for all witnesses.
@@ -321,11 +321,11 @@ class _Stream:
     def lead(self) -> NDArray[np.float32] | None:
         return self.audio.lead() if self.audio is not None else None
 
-    def heard_track(self) -> HeardTrack | None:
-        index = self.audio.track if self.audio is not None else None
+    def track_choice(self) -> TrackChoice | None:
+        index = self.audio.wanted if self.audio is not None else None
         if index is None:
             return None
-        return HeardTrack(self.tracks[index], tuple(t for t in self.tracks if t is not self.tracks[index]))
+        return TrackChoice(self.tracks[index], tuple(t for t in self.tracks if t is not self.tracks[index]))
 
     def frames(self, rate_hz: float, size: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         pictures = read(self.path, self.video, frame_size=size, frame_rate=rate_hz, cancelled=self.cancelled)

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from assistant.analysis.analyzer import WindowAnalyzer, WindowResult
 from assistant.analysis.stages import ResultStage, WindowRecord
 from assistant.analysis.windows import Window
-from assistant.core.clip import Clip
 from assistant.core.progress import CancelCheck
 from assistant.media.frames import jpeg, strip
 from assistant.media.prefetch import batches
+from assistant.media.sampling import Clip
 
 STRIP_FRAMES = 16
 KeepPicture = Callable[[str, bytes], object]
@@ -71,7 +71,7 @@ def observe_windows(
             own = found[window.index if window.same_as is None else window.same_as]
             for witness in witnesses:
                 if witness.stage is not None:
-                    witness.stage.add(window.span, own[witness.analyzer.kind], witness.analyzer.about())
+                    witness.stage.add(window.span, own[witness.analyzer.kind])
             yield ObservedWindow(_record(window, own, keep_picture), own)
 
 

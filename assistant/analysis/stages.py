@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.analysis.analyzer import Finding, HeardTrack, Voice, WindowResult
+from assistant.analysis.analyzer import Finding, TrackChoice, Voice, WindowResult
 from assistant.core import documents
 from assistant.core.documents import Json
 from assistant.core.timeline import Absence, Observation, Shot, Span, Suppressed, Utterance
@@ -18,8 +18,10 @@ from assistant.store import Library
 
 STORED_EVERY_SECONDS = 20.0
 _FINDINGS: Mapping[str, type[Any]] = {
-    kind.__name__: kind for kind in (Observation, Utterance, Suppressed, Voice, HeardTrack, Absence)
+    kind.__name__: kind for kind in (Observation, Utterance, Suppressed, Voice, TrackChoice, Absence)
 }
+# What libraries that were written by earlier versions call them.
+_EARLIER_NAMES: Mapping[str, type[Any]] = {"HeardTrack": TrackChoice}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,11 @@ def load_findings(library: Library, key: str) -> tuple[Finding, ...] | None:
     document = library.load_stage(key)
     if document is None:
         return None
-    return tuple(documents.load(_FINDINGS[item["type"]], item) for item in document["findings"])
+    return tuple(documents.load(_type_of(item["type"]), item) for item in document["findings"])
+
+
+def _type_of(name: str) -> type[Any]:
+    return _FINDINGS.get(name) or _EARLIER_NAMES[name]
 
 
 class ResultStage:
@@ -103,14 +109,13 @@ class ResultStage:
 
     Args:
         key: the stage's; what an analysis that was stopped left under it is ``known``.
-        about: what the witness says once for all windows, asked for when something is stored.
+        about: what the witness says once for all windows.
     """
 
-    def __init__(self, library: Library, key: str) -> None:
-        self._library, self._key = library, key
+    def __init__(self, library: Library, key: str, about: Json) -> None:
+        self._library, self._key, self._about = library, key, about
         self._spans: list[Span] = []
         self._results: list[WindowResult] = []
-        self._about: Json = {}
         stored = _load_results(library, key)
         self.known: Sequence[tuple[Span, WindowResult]] = stored[1] if stored else ()
         self._stored, self._stored_at = len(self.known), time.monotonic()
@@ -119,11 +124,10 @@ class ResultStage:
         """Whether the result of this window is there already."""
         return index < len(self.known) and self.known[index][0] == span
 
-    def add(self, span: Span, result: WindowResult, about: Json) -> None:
+    def add(self, span: Span, result: WindowResult) -> None:
         """Take the next window's result, and store all so far where that is due."""
         self._spans.append(span)
         self._results.append(result)
-        self._about = about
         if time.monotonic() - self._stored_at >= STORED_EVERY_SECONDS:
             self.store(complete=False)
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from assistant.config import Settings
-from assistant.core.clip import Clip, ClipSpec
 from assistant.core.timeline import Shot, Span
-from assistant.media.sampling import FrameBuffer, clip_spans, judge_protocol, sample_times
+from assistant.media.sampling import Clip, ClipSpec, FrameBuffer, clip_spans, judge_protocol, sample_times
 from assistant.media.video import Picture
 from assistant.shots.repeats import Repeats, changed_share, shrunk
 from assistant.shots.windows import Segmenter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,10 +20,11 @@ from assistant.config import Limits, Settings
 from assistant.core.plaintext import PlainStream, plain_text
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Answer, Claim, Timeline
-from assistant.errors import ModelUnavailable, QuestionUnusable
+from assistant.errors import ContextExceeded, ModelUnavailable, QuestionUnusable
 from assistant.models.protocols import ChatModel, GenerationOptions, TextModels
 
 EXTRACTIVE = "extractive"
+TRIES = 3  # of a prompt that turns out to be too long
 
 __all__ = ["EXTRACTIVE", "Similarity", "Turn", "answer", "suggestions", "usable_question"]
 
@@ -53,6 +54,7 @@ def answer(
     similarity: Similarity | None = None,
     settings: Settings,
     reads: TextModels = WORDS_ALONE,
+    missing: ModelUnavailable | None = None,
     cancelled: CancelCheck = never,
 ) -> Iterator[str | Answer]:
     """Pieces of an answer as they come; the last item is the whole, checked `Answer`, which replaces the pieces.
@@ -64,6 +66,7 @@ def answer(
         model: None: the extractive answerer alone.
         similarity: text -> similarity of each segment's picture, float32 ``[segments]``.
         reads: find by meaning and judge the sentences; without them words and rules do.
+        missing: why the model that would have answered is not there.
 
     Raises:
         QuestionUnusable: empty or too long.
@@ -73,38 +76,65 @@ def answer(
     verifier = LayeredVerifier(reads.entailment)
     without = partial(_without_model, question, evidence, history, verifier)
     if model is None:
-        yield from _told(without())
+        yield from _told(_noted(without(), _unanswered(missing)))
         return
     pieces: list[str] = []
     try:
-        turns = [_turned(turn) for turn in history]
+        shown_ids = yield from _written(question, timeline, history, model, similarity, settings, cancelled, pieces)
+    except ModelUnavailable as error:
+        logger.warning("the language model failed: %s", error.what)
+        yield from _told(_noted(without(), _unanswered(error)))
+        return
+    stopped = cancelled()
+    made = _checked(question, "".join(pieces), timeline, shown_ids, model.name, settings, similarity, verifier)
+    if made is not None:
+        notices = ("Stopped before the end.",) if stopped else ()
+        yield _noted(made, notices)
+    elif stopped:
+        wrote = model.name if pieces else EXTRACTIVE
+        yield Answer(question, "", found=False, model=wrote, notices=("Stopped before the end.",))
+    else:
+        notice = "Nothing that the language model said could be supported. This answer was put together without it."
+        yield from _told(_noted(without("".join(pieces)), (notice,)))
+
+
+def _written(
+    question: str,
+    timeline: Timeline,
+    history: Sequence[Turn],
+    model: ChatModel,
+    similarity: Similarity | None,
+    settings: Settings,
+    cancelled: CancelCheck,
+    pieces: list[str],
+) -> Generator[str, None, frozenset[int]]:
+    """What the model says, harmless to show, and as it is in `pieces`; returns the ids of the segments it was shown."""
+    options = GenerationOptions(settings.chat.answer_tokens, timeout_seconds=settings.chat.timeout_seconds)
+    turns = [_turned(turn) for turn in history]
+    for left in reversed(range(TRIES)):
         prompt = build_prompt(
             question, timeline, turns, model,
             evidence_tokens=settings.chat.evidence_tokens,
             answer_tokens=settings.chat.answer_tokens,
             similarity=similarity,
         )  # fmt: skip
-        options = GenerationOptions(settings.chat.answer_tokens, timeout_seconds=settings.chat.timeout_seconds)
         harmless = PlainStream()
-        for piece in model.stream(prompt.messages, options, cancelled):
-            pieces.append(piece)
-            yield harmless.feed(piece)
-        yield harmless.rest()
-    except ModelUnavailable as error:
-        logger.warning("the language model failed: %s", error.what)
-        notice = f"The language model did not answer ({error}). This answer was put together without it."
-        yield from _told(_noted(without(), (notice,)))
-        return
-    stopped = cancelled()
-    made = _checked(question, "".join(pieces), timeline, prompt.shown_ids, model.name, settings, similarity, verifier)
-    if made is not None:
-        notices = ("Stopped before the end.",) if stopped else ()
-        yield _noted(made, notices)
-    elif stopped:
-        yield Answer(question, "", found=False, model=model.name, notices=("Stopped before the end.",))
-    else:
-        notice = "Nothing that the language model said could be supported. This answer was put together without it."
-        yield from _told(_noted(without("".join(pieces)), (notice,)))
+        try:
+            for piece in model.stream(prompt.messages, options, cancelled):
+                pieces.append(piece)
+                yield harmless.feed(piece)
+            yield harmless.rest()
+            break
+        except ContextExceeded:  # the model has learned how much it holds: with less evidence it fits
+            if pieces or not left:
+                raise
+    return prompt.shown_ids
+
+
+def _unanswered(error: ModelUnavailable | None) -> tuple[str, ...]:
+    if error is None:
+        return ()
+    return (f"The language model did not answer ({error}). This answer was put together without it.",)
 
 
 def usable_question(question: str, limits: Limits) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from assistant.chat.answer import EXTRACTIVE, clean
+from assistant.chat.answer import EXTRACTIVE, TRIES, clean
 from assistant.chat.chapters import Chapter, chapters
 from assistant.chat.compose import capital, picture, pictures, quotes, tell
 from assistant.chat.evidence import Evidence, evidence_of
@@ -21,7 +21,7 @@ from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Claim, Span, Timeline
 from assistant.errors import Cancelled as StoppedByPerson
-from assistant.errors import ModelFailed
+from assistant.errors import ContextExceeded, ModelFailed, ModelUnavailable
 from assistant.models.protocols import ChatModel, GenerationOptions, Message
 
 logger = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ def summarize(
     model: ChatModel | None = None,
     settings: Settings,
     progress: Progress | None = None,
+    missing: ModelUnavailable | None = None,
     cancelled: CancelCheck = never,
 ) -> Summary:
     """The summary of a timeline; segments always from their own labels and words, chapters and whole by the model
@@ -83,6 +84,7 @@ def summarize(
 
     Args:
         progress: called with the number of parts done and of all parts.
+        missing: why the model that would have written it is not there.
 
     Raises:
         Cancelled: stopped by the person.
@@ -93,7 +95,7 @@ def summarize(
     composed = [_chapter_part(evidence, chapter) for chapter in found]
     whole = _whole_part(evidence)
     if model is None or not timeline.segments:
-        return Summary(whole, tuple(composed), segments, EXTRACTIVE)
+        return Summary(whole, tuple(composed), segments, EXTRACTIVE, _unwritten(missing))
     return _by_model(evidence, composed, whole, segments, _Writer(model, settings, cancelled), progress)
 
 
@@ -112,14 +114,21 @@ class _Writer:
             self.settings.chat.evidence_tokens, self.model.context_tokens - self.settings.chat.answer_tokens - fixed
         )
 
-    def write(self, evidence: str, what: str) -> str:
-        if self.cancelled():
-            raise StoppedByPerson()
-        prompt = prompts.fill("summarize", evidence=evidence, what=what)
+    def write(self, lines: Sequence[str], what: str) -> str:
+        """What the model makes of these lines, or of as many as fit."""
         options = GenerationOptions(
             self.settings.chat.answer_tokens, timeout_seconds=self.settings.chat.timeout_seconds
         )
-        text = "".join(self.model.stream([Message("user", prompt)], options, self.cancelled))
+        for left in reversed(range(TRIES)):
+            if self.cancelled():
+                raise StoppedByPerson()
+            prompt = prompts.fill("summarize", evidence=_within(lines, self), what=what)
+            try:
+                text = "".join(self.model.stream([Message("user", prompt)], options, self.cancelled))
+                break
+            except ContextExceeded:  # the model has learned how much it holds
+                if not left:
+                    raise
         if self.cancelled():
             raise StoppedByPerson()
         return clean(text)
@@ -144,10 +153,7 @@ def _by_model(
                 "choose a language model with a longer context",
             )
         for place, part in enumerate(composed):
-            lines = _within(
-                [render_segment(evidence.timeline.segments[i - 1]) for i in range(part.first_id, part.last_id + 1)],
-                writer,
-            )
+            lines = [render_segment(evidence.timeline.segments[i - 1]) for i in range(part.first_id, part.last_id + 1)]
             text = writer.write(lines, "this part of the video")
             parts.append(_written(evidence, part, text, writer.model.name))
             if progress is not None:
@@ -157,18 +163,25 @@ def _by_model(
                 whole.first_id, whole.last_id, whole.span, parts[0].text, parts[0].claims, parts[0].model
             )
         else:
-            lines = _within([part.text for part in parts], writer)
-            last = _written(evidence, whole, writer.write(lines, "the whole video"), writer.model.name)
+            text = writer.write([part.text for part in parts], "the whole video")
+            last = _written(evidence, whole, text, writer.model.name)
         if progress is not None:
             progress(total, total)
-    except ModelFailed as error:
+    except ModelUnavailable as error:
         logger.warning("the language model failed in a summary: %s", error.what)
-        notices.append(f"The language model did not finish ({error}). The rest was put together without it.")
+        notices += _unwritten(error)
         parts += composed[len(parts) :]
         last = whole
     if any(part.model == EXTRACTIVE for part in (*parts, last)) and not notices:
         notices.append("Where the language model said what cannot be supported, the text was put together without it.")
-    return Summary(last, tuple(parts), segments, writer.model.name, tuple(notices))
+    wrote = any(part.model != EXTRACTIVE for part in (*parts, last))
+    return Summary(last, tuple(parts), segments, writer.model.name if wrote else EXTRACTIVE, tuple(notices))
+
+
+def _unwritten(error: ModelUnavailable | None) -> tuple[str, ...]:
+    if error is None:
+        return ()
+    return (f"The language model did not finish ({error}). The rest was put together without it.",)
 
 
 def _within(lines: Sequence[str], writer: _Writer) -> str:

@@ -8,8 +8,8 @@ from assistant.analysis.analyzers import known_kinds
 from assistant.cli.common import Commands, Stop, command, emit, engine_for, say, timeline_of
 from assistant.config import Settings
 from assistant.core.plaintext import one_line
-from assistant.core.timeline import Json, Segment, Timeline, clock
-from assistant.core.transcript import texts_by_segment
+from assistant.core.timeline import Segment, Timeline, clock
+from assistant.core.transcript import texts_by_segment, track_name
 
 
 def add(commands: Commands) -> None:
@@ -66,10 +66,5 @@ def _track_notices(timeline: Timeline) -> list[str]:
     heard, others = timeline.provenance.speech.get("track"), timeline.provenance.speech.get("other_tracks")
     if not heard or not others:
         return []
-    rest = ", ".join(_track(track) for track in others)
-    return [f"heard sound track {_track(heard)}; not heard: {rest} (--audio-track N hears another)"]
-
-
-def _track(track: Json) -> str:
-    about = ", ".join(str(track[key]) for key in ("language", "title") if track.get(key))
-    return f"{track['number']} ({about})" if about else str(track["number"])
+    rest = ", ".join(track_name(track) for track in others)
+    return [f"heard sound track {track_name(heard)}; not heard: {rest} (--audio-track N hears another)"]

@@ -72,9 +72,9 @@ def _asking(options: argparse.Namespace, settings: Settings, stop: Stop) -> Ask:
 
     if options.video.suffix.lower() == ".json":
         timeline = read_timeline(options.video)
-        model, reads = None, text_models()
-        if options.answerer == "llm" or settings.chat.language_model:
-            model = engine_for(settings, asks=True).models.chat_model()
+        model, reads, missing = None, text_models(), None
+        if options.answerer == "llm" or (options.answerer == "auto" and settings.chat.language_model):
+            model, missing = engine_for(settings, asks=True).models.answerer(options.answerer)
         elif options.answerer != "extractive":
             reads = text_models(Models(resolve(settings), settings).text_embedder())
         return lambda question, turns: chat.answer(
@@ -84,6 +84,7 @@ def _asking(options: argparse.Namespace, settings: Settings, stop: Stop) -> Ask:
             model=model,
             reads=reads,
             settings=settings,
+            missing=missing,
             cancelled=stop,
         )
     engine = engine_for(settings, asks=True)

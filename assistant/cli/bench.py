@@ -14,8 +14,8 @@ FAILED_CHECK = 1
 def add(commands: Commands) -> None:
     sub = command(commands, "bench", run, "speed and memory side by side with the straightforward script", out=True)
     sub.add_argument("videos", metavar="VIDEO", nargs="*", type=Path, help="default: the sample video")
-    sub.add_argument("--weights", choices=("demo", "random-standard"), default="demo")
-    sub.add_argument("--rounds", type=int, default=3)
+    sub.add_argument("--weights", choices=("demo", "random-standard"), default="demo", help="whose sizes are timed")
+    sub.add_argument("--rounds", type=int, default=3, help="how often; medians are told")
     sub.add_argument("--check", metavar="FILE", type=Path, help="fail where a ratio fell by over 15 %% of this file's")
     sub.add_argument("--keep", metavar="FILE", type=Path, help="store this run's ratios there")
 

@@ -46,11 +46,14 @@ Run = Callable[[argparse.Namespace, Settings, Stop], int]
 def command(
     commands: Commands, name: str, run: Run, text: str, *, video: bool = False, out: bool = False
 ) -> argparse.ArgumentParser:
-    """The parser of a new command; ``run`` gives its exit code."""
-    sub: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    """The parser of a new command; ``run`` gives its exit code. One without a text is not listed."""
+    listed = {"help": text} if text else {}
+    sub: argparse.ArgumentParser = commands.add_parser(name, description=text, **listed)
     sub.set_defaults(run=run)
     if video:
-        sub.add_argument("video", metavar="VIDEO", type=Path)
+        sub.add_argument(
+            "video", metavar="VIDEO", type=Path, help="a video, sound or image file; analysed first if need be"
+        )
         sub.add_argument(
             "--audio-track",
             metavar="N",
@@ -76,7 +79,12 @@ def whole_number(text: str) -> int:
 
 def answerer_option(sub: argparse.ArgumentParser) -> None:
     """Add ``--answerer``, which every command takes that makes answers."""
-    sub.add_argument("--answerer", choices=("auto", "extractive", "llm"), default="auto")
+    sub.add_argument(
+        "--answerer",
+        choices=("auto", "extractive", "llm"),
+        default="auto",
+        help="who answers: rules over the timeline (extractive), a language model (llm), or the best at hand (auto)",
+    )
 
 
 def say(text: str) -> None:

@@ -11,7 +11,7 @@ from assistant.config import Settings
 
 def add(commands: Commands) -> None:
     sub = command(commands, "evaluate", run, "metrics over a folder of NAME.mp4 with NAME.truth.json", out=True)
-    sub.add_argument("folder", metavar="FOLDER", type=Path)
+    sub.add_argument("folder", metavar="FOLDER", type=Path, help="made by world, or truths by hand")
     answerer_option(sub)
 
 

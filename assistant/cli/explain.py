@@ -10,8 +10,8 @@ from assistant.config import Settings
 
 def add(commands: Commands) -> None:
     sub = command(commands, "explain", run, "why a label was predicted, measured", video=True, out=True)
-    sub.add_argument("--segment", metavar="ID", type=int, required=True)
-    sub.add_argument("--label", metavar="L")
+    sub.add_argument("--segment", metavar="ID", type=int, required=True, help="its number, as analyze prints it")
+    sub.add_argument("--label", metavar="L", help="why this label (default: the best)")
 
 
 def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:

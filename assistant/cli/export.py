@@ -15,7 +15,7 @@ from assistant.exports.render import FORMATS
 def add(commands: Commands) -> None:
     sub = command(commands, "export", run, "the timeline as a file", video=True)
     sub.add_argument("--format", choices=FORMATS, required=True)
-    sub.add_argument("-o", "--output", metavar="FILE")
+    sub.add_argument("-o", "--output", metavar="FILE", help="- is standard output; default: a file named after it")
     sub.add_argument("--paths", action="store_true", help="let the JSON name where files lie on this machine")
 
 

@@ -75,7 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m assistant", description="Talk with a video on your own machine.")
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--home", type=Path, help="the library's folder (default: ASSISTANT_HOME, or the user's data)")
-    parser.add_argument("--pack", help="auto, demo, standard, or a folder laid out as docs/packs.md says")
+    parser.add_argument(
+        "--pack",
+        help="which models: auto (default), demo, starter, standard, large, or a folder laid out as docs/packs.md says",
+    )
     parser.add_argument("--memory", metavar="SIZE", help="keep within this memory, for example 4GB or 1.5GiB")
     parser.add_argument(
         "--no-saving", action="store_true", help="run every model on every segment, also where nothing changes"
@@ -90,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_not_built(commands: Commands, name: str) -> None:
-    sub = command(commands, name, _not_built, argparse.SUPPRESS)
+    sub = command(commands, name, _not_built, "")
     sub.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
 

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
 
         verify(settings, say, options.kind)
     else:
-        from assistant.models.registry import describe
+        from assistant.models.packs.verify import describe
 
         for row in describe(settings):
             if not options.kind or row.kind in options.kind:

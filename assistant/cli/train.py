@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
     sub = command(commands, "train", run, "shipped weights again: the demo pack, or a small model that reads text")
     sub.add_argument("what", choices=("demo", *_SMALL))
     sub.add_argument("--only", choices=("actions", "descriptions", "speech", "domain"), help="demo: this part alone")
-    sub.add_argument("--seed", type=whole_number, default=0)
+    sub.add_argument("--seed", type=whole_number, default=0, help="of the data and of the first weights")
     sub.add_argument("-o", "--out", type=Path, help="where the weights are written (default: where they are shipped)")
     sub.add_argument("--minutes", type=float, help="small models: train at most so long")
     sub.add_argument("--examples", type=whole_number, help="small models: train on so many examples")

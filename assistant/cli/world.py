@@ -15,9 +15,9 @@ SECONDS = (5.0, 3600.0)
 def add(commands: Commands) -> None:
     sub = command(commands, "world", run, "a generated video and its truth")
     sub.add_argument("out", metavar="OUT.mp4", type=Path)
-    sub.add_argument("--seed", type=whole_number, required=True)
-    sub.add_argument("--seconds", type=float, default=40.0)
-    sub.add_argument("--truth", metavar="FILE.json", type=Path)
+    sub.add_argument("--seed", type=whole_number, required=True, help="the same number, the same video")
+    sub.add_argument("--seconds", type=float, default=40.0, help="how long it is, 5 to 3600 (default: 40)")
+    sub.add_argument("--truth", metavar="FILE.json", type=Path, help="write there what happens in it")
 
 
 def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:

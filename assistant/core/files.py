@@ -1,8 +1,11 @@
-"""Files as such: what they hash to, and how big they are in a person's words."""
+"""Files as such: what they hash to, how they are written whole, and how big they are in a person's words."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from assistant.core.progress import CancelCheck, never
@@ -24,6 +27,27 @@ def sha256_of(path: Path, cancelled: CancelCheck = never) -> str:
             if cancelled():
                 raise Cancelled("stopped while the file was read")
     return digest.hexdigest()
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A file beside ``path`` to write to, which takes its place when all went well and is removed where it did not.
+
+    A reader of ``path`` so finds the file before or the one after, and an interruption leaves the one before. The
+    library's own files, which are also synced and never follow a link, are `assistant.store.files`' to write.
+
+    Raises:
+        OSError: it cannot be moved into place.
+    """
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        yield unfinished
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())  # else a power cut may leave the new name with nothing behind it
+        unfinished.replace(path)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
 
 
 def human_bytes(count: float) -> str:

@@ -58,7 +58,7 @@ class Span:
         return self.start_seconds <= seconds < self.end_seconds
 
 
-_IMAGES = {"png", "jpeg", "gif", "webp", "avif", "bmp", "tiff"}
+_IMAGES = {"png", "jpeg", "gif", "webp", "avif", "heic", "bmp", "tiff"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from assistant.core.documents import Json
 from assistant.core.timeline import Segment, Span, Utterance, Word
 
 # Scripts without spaces have no words to a program: there a sign stands for a word, with the marks that belong to it.
@@ -20,6 +21,12 @@ _PIECE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff][^\w\s]*|[^\s\u3040-\u30ff\u34
 # Broadcasters' usual subtitle: two lines of 42 letters, on screen for 7 seconds at most.
 LINE_LETTERS, CUE_LINES, CUE_SECONDS = 42, 2, 7.0
 _PAUSE_SECONDS = 0.8
+
+
+def track_name(track: Json) -> str:
+    """A sound track of a timeline's provenance as people know it: its number, with language and title where told."""
+    about = ", ".join(str(track[key]) for key in ("language", "title") if track.get(key))
+    return f"{track['number']} ({about})" if about else str(track["number"])
 
 
 @dataclass(frozen=True, slots=True)

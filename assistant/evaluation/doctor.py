@@ -14,11 +14,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
-from assistant.config import ROOT, ComputeSettings, Settings
+from assistant.config import ROOT, VERIFIER_FOLDER, ComputeSettings, Settings
 from assistant.errors import AssistantError
 from assistant.models import registry as packs
-from assistant.models.packs import checkpoints
+from assistant.models.chat import servers
+from assistant.models.packs import checkpoints, language
 from assistant.models.packs.catalog import GIB, KINDS, PACKS, WITNESSES, Kind, Pack, is_read
+from assistant.models.registry import Models, entailment_model
 from assistant.models.runtime import device as devices
 
 Severity = Literal["good", "note", "warning", "problem"]
@@ -40,7 +42,10 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Everything worth knowing before a long analysis; takes a few seconds, connects to nothing."""
+    """Everything worth knowing before a long analysis; takes a few seconds.
+
+    Connects to nothing but the usual ports of language model servers on this machine, and the server of the settings.
+    """
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
         _python,
         _torch,
@@ -50,6 +55,7 @@ def examine(settings: Settings) -> list[Finding]:
         _network,
         _world,
         _packs,
+        _servers,
         _speed,
     )
     findings: list[Finding] = []
@@ -173,27 +179,68 @@ def _world(_: Settings) -> Iterator[Finding]:
 
 
 def _packs(settings: Settings) -> Iterator[Finding]:
-    """For each kind of model: which speaks, where it is from, and what is missing with the command that brings it."""
+    """For each kind of model: which speaks, where it is from, how fast, and what is missing with its command."""
     pack = packs.resolve(settings)
-    models = packs.Models(pack, settings)
+    models = Models(pack, settings)
     yield Finding(
         "good" if "demo" not in pack.name.split("+") else "note", pack.notice or f"using the {pack.name} pack"
     )
+    seconds = seconds_per_minute(pack, settings.compute)
     for kind in KINDS:
         name, path, offer = packs.KIND_NAMES[kind], pack.location(kind), models.offer(kind)
-        if path is None:
+        if kind == "language":
+            yield from _language(settings, models, offer)
+        elif kind == "entailment" and path is None:
+            own = entailment_model()
+            if own is not None:
+                yield Finding("good", f"{name}: {own.name} of this project, {VERIFIER_FOLDER}")
+        elif path is None:
             if offer:
                 yield Finding("note", f"not here yet: {offer}")
-            continue
-        if not is_read(kind):
+        elif not is_read(kind):
             yield Finding("note", f"{name}: the files are here ({path}), and nothing reads them yet")
-            continue
-        model, revision = models.identity(kind)
-        what = f"{name}: {model} {revision} of the {models.speaker(kind)} pack, {path}"
-        if models.domain(kind) is None:
-            yield Finding("good", what)
         else:
-            yield Finding("note", f"{what}; knows generated videos only", f"for real ones {offer}" if offer else "")
+            model, revision = models.identity(kind)
+            what = f"{name}: {model} {revision} of the {models.speaker(kind)} pack, {path}"
+            if kind in seconds:
+                what += f"; about {seconds[kind]:.1f} s for a minute of video (rough)"
+            if models.domain(kind) is None:
+                yield Finding("good", what)
+            else:
+                yield Finding("note", f"{what}; knows generated videos only", f"for real ones {offer}" if offer else "")
+
+
+def _language(settings: Settings, models: Models, offer: str) -> Iterator[Finding]:
+    """Which language model answers, after how long, and which one this machine is good for, and why."""
+    rate = language.measured_rate(settings.home, settings.compute)
+    named, path = settings.chat.language_model, models.pack.location("language")
+    if named.startswith(("http://", "https://")):
+        address = named.partition("#")[0].rstrip("/")
+        if servers.listed(address) is None:
+            yield Finding("warning", f"Language model: nobody answers at {address}", "start the server")
+        else:
+            yield Finding("good", f"Language model: {named}, which answers")
+    elif named:
+        yield Finding("good", f"Language model: {named}, as the settings say")
+    elif path is not None:
+        model = models.identity("language")[0]
+        weights = language.parameters_of(model, checkpoints.weights_bytes(path))
+        after = f"; first words after about {language.first_word_seconds(weights, rate):.1f} s" if rate else ""
+        yield Finding("good", f"Language model: {model} of the {models.speaker('language')} pack, {path}{after}")
+    else:
+        yield Finding("note", f"not here yet: {offer}; until then answers are composed from the timeline")
+    yield Finding("good", f"for this machine: {language.reason(packs.machine(settings))}")
+
+
+def _servers(_: Settings) -> Iterator[Finding]:
+    found = servers.nearby()
+    for server in found:
+        names = ", ".join(model.shown for model in server.models[:6])
+        remedy = f"to talk with one, choose it under Models, or set ASSISTANT_LANGUAGE_MODEL={server.address}#NAME"
+        yield Finding("good", f"{server.name} is at {server.address} with {names}", remedy)
+    if not found:
+        ports = ", ".join(f"{name} {port}" for name, port in servers.USUAL_PORTS)
+        yield Finding("note", f"no server of language models on this machine's usual ports ({ports})")
 
 
 def _speed(settings: Settings) -> Iterator[Finding]:
@@ -219,20 +266,21 @@ def minutes_per_minute(pack: Pack, compute: ComputeSettings) -> float:
     Each weight of the recogniser is used once a token, of CLIP once a patch of each of four frames a window, of
     Whisper's encoder once for each of 50 positions a second. Where speech is dense, decoding it comes on top.
     """
+    return _DECODING + sum(seconds_per_minute(pack, compute).values()) / 60
+
+
+def seconds_per_minute(pack: Pack, compute: ComputeSettings) -> dict[Kind, float]:
+    """How many seconds each kind of model takes for a minute of video, roughly; see `minutes_per_minute`."""
     spec = packs.clip_spec_of(pack)
     tokens = spec.num_frames // 2 * (spec.size // 16) ** 2 / spec.seconds
     looked_at = 0.6 * 50 * 4 / spec.seconds  # the picture's tower has about six tenths of CLIP's weights, 50 patches
-    operations = 2 * (
-        _parameters(pack, "actions") * tokens
-        + _parameters(pack, "descriptions") * looked_at
-        + _parameters(pack, "speech") * 50
-    )
+    used: dict[Kind, float] = {"actions": tokens, "descriptions": looked_at, "speech": 50}
     device = devices.choose_device(compute.device)
     weights = int(4 * _parameters(pack, "actions"))
     precision = devices.choose_precision(compute.precision, device, weights)
     integers = devices.uses_integers(compute.precision, device, weights)
-    efficiency = _EFFICIENCY_INT8 if integers else _EFFICIENCY
-    return _DECODING + operations / (devices.multiplication_rate(device, precision) * efficiency)
+    rate = devices.multiplication_rate(device, precision) * (_EFFICIENCY_INT8 if integers else _EFFICIENCY)
+    return {kind: 60 * 2 * _parameters(pack, kind) * times / rate for kind, times in used.items()}
 
 
 def _parameters(pack: Pack, kind: Kind) -> float:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.core.clip import Clip
 from assistant.core.documents import Json
 from assistant.core.progress import never
 from assistant.core.timeline import Span
 from assistant.explain.measure import GRID, MOST_MOMENTS, Measured, Passes, measure
 from assistant.explain.perturb import Frames, freeze, moments
-from assistant.media.sampling import clip_spans, sample_times
+from assistant.media.sampling import Clip, clip_spans, sample_times
 from assistant.models.protocols import ClipClassifier
 from assistant.synthetic.render import render
 from assistant.synthetic.scenes import Scene, box, sample_scene

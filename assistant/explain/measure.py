@@ -26,7 +26,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis.analyzer import AnalysisContext
-from assistant.core.clip import Clip
 from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck, Progress, Report, never, silent
 from assistant.core.timeline import ActionScore, Segment, Span, Timeline
@@ -34,6 +33,7 @@ from assistant.errors import Cancelled, UnknownSegment, VideoUnreadable
 from assistant.explain import perturb
 from assistant.explain.document import Control, Explanation, Faithfulness, Moment
 from assistant.explain.words import in_words, verdict
+from assistant.media.sampling import Clip
 from assistant.media.video import clip_at
 from assistant.models.protocols import ClipClassifier
 from assistant.store import Correction, stage_key

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PureWindowsPath
 from typing import Any
 
+from assistant.core.corrections import PERSON
 from assistant.core.plaintext import escaped_markdown, one_line
 from assistant.core.timeline import Answer, Observation, Segment, Timeline, clock
 from assistant.core.transcript import cues, texts_by_segment
@@ -199,7 +200,8 @@ def _markdown(material: Material) -> str:
 
 def _scored(score: object) -> str:
     label, value = getattr(score, "label", ""), getattr(score, "score", 0.0)
-    return f"{label} {100 * value:.0f} %" if label else ""
+    sure = "(corrected)" if getattr(score, "model", "") == PERSON else f"{100 * value:.0f} %"
+    return f"{label} {sure}" if label else ""
 
 
 def _speaker(timeline: Timeline) -> str:
@@ -248,12 +250,11 @@ def _html_segment(material: Material, segment: Segment, words: str) -> str:
         image = f'<img alt="keyframe of segment {segment.id}" src="data:image/jpeg;base64,{encoded}">'
     lines = [f"<h2>Segment {segment.id} · {_times(segment)}</h2>"]
     lines += [
-        f'<p><meter min="0" max="1" value="{score.score:.3f}"></meter>'
-        f" {escape(score.label)} {100 * score.score:.0f} %</p>"
+        f'<p><meter min="0" max="1" value="{score.score:.3f}"></meter> {escape(_scored(score))}</p>'
         for score in segment.actions[:3]
     ]
     if segment.description:
-        lines.append(f"<p>scene: {escape(segment.description.label)} {100 * segment.description.score:.0f} %</p>")
+        lines.append(f"<p>scene: {escape(_scored(segment.description))}</p>")
     if words:
         lines.append(f"<p>speech: “{escape(words)}”</p>")
     lines += [f"<p>{escape(_observed(item))}</p>" for item in material.timeline.observed(segment.span)]

@@ -1,4 +1,4 @@
-"""Sound of a video as mono float32 at 16 kHz on the video's clock, spooled to disk so that memory does not grow."""
+"""Sound of a video as mono float32 at 16 kHz on the video's clock, in temporary files so that memory does not grow."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _GAP_SAMPLES = SAMPLE_RATE // 20
 _LEAST_LEAD_SECONDS = 0.5
 MOST_LEAD_SECONDS = 600.0
 # What a track is for, where its flags do not say it.
-_BESIDE_THE_MATTER = re.compile(r"comment|descri(bed|pti)|karaoke|instrumental|music only|effects", re.IGNORECASE)
-_NOT_THE_MAIN = (
+_SECONDARY_TITLE = re.compile(r"comment|descri(bed|pti)|karaoke|instrumental|music only|effects", re.IGNORECASE)
+_SECONDARY = (
     Disposition.comment
     | Disposition.hearing_impaired
     | Disposition.visual_impaired
@@ -95,7 +95,7 @@ def _described(number: int, stream: Any) -> SoundTrack:
         channels=int(stream.codec_context.layout.nb_channels),
         codec=codec_name(stream),
         is_default=bool(stream.disposition & Disposition.default),
-        is_main=not stream.disposition & _NOT_THE_MAIN and _BESIDE_THE_MATTER.search(title) is None,
+        is_main=not stream.disposition & _SECONDARY and _SECONDARY_TITLE.search(title) is None,
     )
 
 
@@ -144,8 +144,8 @@ class AudioBuffer:
         self._most = max(0, round(video.duration_seconds * SAMPLE_RATE))
         self._has_audio = video.has_audio
         self._folder, self._order = folder, tuple(order)
-        self._tracks: dict[int, _Spool] = {}
-        self._leads: dict[int, _Spool] = {}
+        self._tracks: dict[int, _SampleFile] = {}
+        self._leads: dict[int, _SampleFile] = {}
         self.chosen: int | None = None
 
     def wants(self, track: int) -> bool:
@@ -155,11 +155,11 @@ class AudioBuffer:
         if not len(samples) or not self.wants(track):
             return
         start = round(start_seconds * SAMPLE_RATE)
-        spool = self._tracks.setdefault(track, _Spool(0, self._most, self._folder))
+        kept = self._tracks.setdefault(track, _SampleFile(0, self._most, self._folder))
         if start < 0:
             most = round(MOST_LEAD_SECONDS * SAMPLE_RATE)
-            self._leads.setdefault(track, _Spool(max(start, -most), 0, self._folder)).add(start, samples)
-        spool.add(start, samples)
+            self._leads.setdefault(track, _SampleFile(max(start, -most), 0, self._folder)).add(start, samples)
+        kept.add(start, samples)
 
     @property
     def audible(self) -> tuple[int, ...]:
@@ -173,13 +173,18 @@ class AudioBuffer:
         return self.chosen if self.chosen in audible else next(iter(audible), None)
 
     @property
+    def wanted(self) -> int | None:
+        """The only track that was asked for, whatever is in it; `track` where there was a choice."""
+        return self._order[0] if len(self._order) == 1 else self.track
+
+    @property
     def reason(self) -> str:
         """Why there is nothing to listen to; empty where there is."""
         if self.track is not None:
             return ""
         if not self._has_audio:
             return "no audio track"
-        if not any(spool.length for spool in self._tracks.values()):
+        if not any(kept.length for kept in self._tracks.values()):
             return "the sound track holds no sound that can be decoded"
         return "the sound track is silent" if len(self._tracks) == 1 else "all sound tracks are silent"
 
@@ -191,15 +196,15 @@ class AudioBuffer:
     def lead(self) -> NDArray[np.float32] | None:
         """Mono float32 ``[N]`` at 16 kHz of what `track` holds before 0, up to 0; None where it is short or silent."""
         heard = self.track if self.track is not None else next((t for t in self._order if t in self._leads), -1)
-        spool = self._leads.get(heard)
-        if spool is None or spool.length < _LEAST_LEAD_SECONDS * SAMPLE_RATE or spool.peak <= _SILENT_PEAK:
+        kept = self._leads.get(heard)
+        if kept is None or kept.length < _LEAST_LEAD_SECONDS * SAMPLE_RATE or kept.peak <= _SILENT_PEAK:
             return None
-        return spool.samples()
+        return kept.samples()
 
     def close(self) -> None:
         """Delete the temporary files; arrays from `samples` stay valid until they are dropped."""
-        for spool in (*self._tracks.values(), *self._leads.values()):
-            spool.close()
+        for kept in (*self._tracks.values(), *self._leads.values()):
+            kept.close()
         self._tracks.clear()
         self._leads.clear()
 
@@ -210,7 +215,7 @@ class AudioBuffer:
         self.close()
 
 
-class _Spool:
+class _SampleFile:
     """Samples from ``first`` to ``last`` on the video's clock, in a temporary file."""
 
     def __init__(self, first: int, last: int, folder: Path | None) -> None:

@@ -25,7 +25,7 @@ from assistant.config import Limits
 from assistant.errors import AssistantError
 from assistant.media.diagnosis import encrypted, unreadable
 from assistant.media.formats import CONTAINERS
-from assistant.media.images import as_video, image_kind
+from assistant.media.images import HEIC, as_video, image_kind, refuse_tiles
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,10 @@ def open_guarded(path: Path, max_pixels: int = Limits().max_pixels) -> Iterator[
 
 def _media(file: BinaryIO, path: Path, max_pixels: int) -> AbstractContextManager[Any]:
     """The bytes that libavformat reads: the file's own, or those of the video that an image file is made."""
-    return as_video(file, path, max_pixels) if image_kind(file) else nullcontext(file)
+    kind = image_kind(file)
+    if kind == HEIC:
+        refuse_tiles(file, path)
+    return as_video(file, path, max_pixels) if kind not in ("", HEIC) else nullcontext(file)
 
 
 def _open(file: BinaryIO, max_pixels: int) -> InputContainer:

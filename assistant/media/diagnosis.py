@@ -150,7 +150,7 @@ def _judge(head: bytes, boxes: list[bytes], *, cut_off: bool) -> tuple[str, str]
     if head.startswith(_IMAGES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or head[4:12] == b"ftypavif":
         return "is a picture that is damaged", "save it again as JPEG or PNG"
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
-        return "is a HEIC picture", "save it as JPEG or PNG"
+        return "is a HEIC picture that cannot be decoded here", "save it as JPEG or PNG"
     if not head.strip(b"\0"):
         return "contains only zeros", "copy or download it again"
     if b"ftyp" in boxes or b"mdat" in boxes:

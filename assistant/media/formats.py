@@ -62,6 +62,7 @@ FORMATS: tuple[Format, ...] = (
     Format("JPEG", (".jpg", ".jpeg"), (), ((0, b"\xff\xd8\xff"),)),
     Format("WebP", (".webp",), (), ((8, b"WEBP"),)),
     Format("AVIF", (".avif",), (), ((4, b"ftypavif"), (4, b"ftypavis"))),
+    Format("HEIC", (".heic", ".heif"), (), _boxes(b"ftyp")),
     Format("TIFF", (".tif", ".tiff"), (), ((0, b"II*\0"), (0, b"MM\0*"))),
     Format("BMP", (".bmp",), ()),
     Format("Y4M", (".y4m",), ("yuv4mpegpipe",), ((0, b"YUV4MPEG2 "),)),

@@ -1,11 +1,12 @@
 """Image files as videos: a still is one picture of a second, an animated WebP its pictures at their times.
 
-libavformat reads GIF and APNG itself. For the others Pillow decodes, upright as their Exif says, into a lossless track
-that then goes the way of every video.
+libavformat reads moving GIF and PNG, and HEIC. For the others Pillow decodes, upright as their Exif says, into a
+lossless track that then goes the way of every video.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import tempfile
 import zlib
@@ -22,7 +23,8 @@ from PIL import Image, ImageOps
 from PIL.Image import Image as Picture
 
 from assistant.config import Limits
-from assistant.media.diagnosis import too_many_pixels
+from assistant.errors import VideoUnreadable
+from assistant.media.diagnosis import display_name, too_many_pixels
 
 STILL_SECONDS = 1.0
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
@@ -34,6 +36,11 @@ _STARTS = {
     b"II*\0": "tiff",
     b"MM\0*": "tiff",
 }
+# Single pictures in H.265 (ISO 23008-12); libavformat reads them.
+HEIC = "heic"
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
+# The entry of an item that is put together from others, as cameras of phones write them.
+_GRID_ITEM = re.compile(rb"infe[\2\3]\0\0.[^g]{4,6}grid", re.DOTALL)
 _HEAD_BYTES = 64
 _SEARCHED_BYTES = 32 << 20
 _IN_MEMORY_BYTES = 32 << 20
@@ -42,18 +49,35 @@ _LEAST_MILLISECONDS, _USUAL_MILLISECONDS = 11, 100
 
 
 def image_kind(file: BinaryIO) -> str:
-    """The kind of image that a file holds, "" where libavformat reads it; it stands at its beginning afterwards."""
+    """The kind of image that a file holds, "" of those that move; it stands at its beginning afterwards."""
     head = file.read(_HEAD_BYTES)
     kind = next((kind for start, kind in _STARTS.items() if head.startswith(start)), "")
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         kind = "webp"
     elif head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"):
         kind = "avif"
+    elif head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        kind = HEIC
     # Motion JPEG is one JPEG behind the other; a photograph may hold a second one too, but then says so.
     motion = kind == "jpeg" and _holds(file, b"\xff\xd9\xff\xd8") and not _holds(file, b"MPF\0", 64 << 10)
     moves = motion or (kind == "png" and _holds(file, b"acTL", 64 << 10)) or (kind == "gif" and _moves(file))
     file.seek(0)
     return "" if moves else kind
+
+
+def refuse_tiles(file: BinaryIO, path: Path) -> None:
+    """Leave a HEIC picture alone whose tiles nothing here puts together: the first tile would pass for the whole.
+
+    Raises:
+        VideoUnreadable: it is made of tiles.
+    """
+    head = file.read(64 << 10)
+    file.seek(0)
+    if _GRID_ITEM.search(head):
+        raise VideoUnreadable(
+            f"{display_name(path)} is a HEIC picture in tiles, which are not put together here",
+            "save it as JPEG or PNG",
+        )
 
 
 def _holds(file: BinaryIO, wanted: bytes, first_bytes: int = _SEARCHED_BYTES) -> bool:

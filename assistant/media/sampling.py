@@ -1,4 +1,4 @@
-"""Which frames of a segment a model is shown: chosen by presentation time, never by index."""
+"""How a recogniser wants to be fed, and which frames of a segment it is shown: by presentation time, never by index."""
 
 from __future__ import annotations
 
@@ -9,12 +9,45 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.core.clip import Clip, ClipSpec
 from assistant.core.timeline import Span
 
 # A clip may be squeezed to three quarters of its protocol's time before it counts as out of protocol: V-JEPA 2 was
 # trained with a stride of whole frames on videos whose own rate varies by about as much.
 LEAST_SHARE_OF_PROTOCOL = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSpec:
+    """How an action recogniser wants to be fed: frames sampled by time, not by index.
+
+    Args:
+        num_frames: frames of one clip; even, since V-JEPA 2 reads frames in pairs.
+        frames_per_second: at this rate of presentation time.
+        size: pixels of the square that the model sees.
+    """
+
+    num_frames: int
+    frames_per_second: float
+    size: int
+
+    @property
+    def seconds(self) -> float:
+        """How much of the video one clip covers."""
+        return self.num_frames / self.frames_per_second
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames uint8 ``[T, H, W, 3]`` (RGB, upright) with their presentation times float64 ``[T]``; never stored."""
+
+    frames: NDArray[np.uint8]
+    pts_seconds: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.frames.ndim != 4 or self.frames.shape[3] != 3 or self.frames.dtype != np.uint8:
+            raise ValueError(f"a clip needs uint8 [T, H, W, 3], not {self.frames.dtype} {self.frames.shape}")
+        if self.pts_seconds.shape != (len(self.frames),):
+            raise ValueError(f"{len(self.frames)} frames but times of shape {self.pts_seconds.shape}")
 
 
 def sample_times(span: Span, count: int) -> list[float]:

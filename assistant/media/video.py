@@ -17,7 +17,6 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from assistant.config import Limits
-from assistant.core.clip import Clip
 from assistant.core.files import sha256_of
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Video
@@ -36,6 +35,7 @@ from assistant.media.damage import Damage, Losses
 from assistant.media.diagnosis import too_many_pixels, undecodable
 from assistant.media.frames import FrameConverter
 from assistant.media.probe import Timing, check, probe, timing
+from assistant.media.sampling import Clip
 
 __all__ = [
     "AudioBuffer",
@@ -105,12 +105,12 @@ def read(
             check(cancelled)
             reader.given(packet)
             if packet.stream.index != clock.picture:
-                reader.hear(packet, damage)
+                reader.decode_sound(packet, damage)
                 continue
             for frame in reader.decode(packet, damage):
                 if frame.width * frame.height > max_pixels:
                     raise too_many_pixels(path, frame.width, frame.height, limits or Limits())
-                picture = reader.see(frame)
+                picture = reader.picture_of(frame)
                 if picture is not None:
                     yield picture
         reader.tell_losses(damage)
@@ -149,7 +149,7 @@ class _Reader:
         """A packet of a track that is read comes next."""
         self._losses[packet.stream.index].given(packet)
 
-    def hear(self, packet: Any, damage: Damage) -> None:
+    def decode_sound(self, packet: Any, damage: Damage) -> None:
         """Decode one packet of sound and hand it on."""
         track, decoder = self._sounds[packet.stream.index]
         assert self._sink is not None
@@ -179,7 +179,7 @@ class _Reader:
         if sound is not None:
             damage.sound = sound.spans(whole=True, other=picture)
 
-    def see(self, frame: VideoFrame) -> Picture | None:
+    def picture_of(self, frame: VideoFrame) -> Picture | None:
         """The picture of one frame, or None where its time does not lie after the last one's."""
         seconds = frame_time(frame, self._timing)
         if seconds is None:

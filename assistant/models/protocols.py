@@ -9,9 +9,9 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.core.clip import Clip, ClipSpec
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Span, Suppressed, Utterance
+from assistant.media.sampling import Clip, ClipSpec
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,9 @@ class Transcriber(Protocol):
 class Message:
     role: Literal["system", "user", "assistant"]
     content: str
+
+
+RAISE_TIME_LIMIT = "raise “Seconds for an answer” under Settings (ASSISTANT_ANSWER_SECONDS)"
 
 
 @dataclass(frozen=True, slots=True)

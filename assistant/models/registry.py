@@ -6,17 +6,17 @@ import importlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-from assistant.config import EMBEDDER_FOLDER, RERANKER_FOLDER, VERIFIER_FOLDER, Settings
-from assistant.core.clip import ClipSpec
+from assistant.config import EMBEDDER_FOLDER, RERANKER_FOLDER, VERIFIER_FOLDER, AnswererName, Settings
 from assistant.core.files import human_bytes
 from assistant.errors import ModelUnavailable
+from assistant.media.sampling import ClipSpec
 from assistant.models.domain import Domain, load_domain
-from assistant.models.packs import catalog, checkpoints
+from assistant.models.packs import catalog, checkpoints, language
 from assistant.models.packs.catalog import KINDS, PACKS, WITNESSES, Kind, Pack, Part
 from assistant.models.protocols import (
     ActionRecognizer,
@@ -34,7 +34,7 @@ from assistant.models.runtime.budget import Budget
 from assistant.models.runtime.framing import Framing
 from assistant.models.scene import labels
 
-__all__ = ["Models", "Pack", "Part", "PartState", "describe", "resolve"]
+__all__ = ["Models", "Pack", "Part", "resolve"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,19 +61,12 @@ def resolve(settings: Settings) -> Pack:
     demo, starter, standard, large = (named(settings, name) for name in ("demo", "starter", "standard", "large"))
     if settings.pack == "auto":
         published = [large, standard, starter]
-        if any(pack.location(kind) for pack in published for kind in catalog.WITNESSES):
-            demo = _without_language(demo)
         pack = require(catalog.by_kind([*published, demo]))
         return replace(pack, notice=_notice(pack, demo, starter, standard))
     asked = require(named(settings, settings.pack))
     # A pack that was asked for by name speaks for all that it has; what it lacks comes from one that has it.
-    beside = {"starter": [starter, _without_language(demo)], "standard": [standard, starter], "large": [large, starter]}
+    beside = {"starter": [starter, demo], "standard": [standard, starter], "large": [large, starter]}
     return catalog.by_kind(beside[asked.name]) if settings.pack in beside else asked
-
-
-def _without_language(demo: Pack) -> Pack:
-    """The demo pack beside published models: its language model was taught to read its own witnesses alone."""
-    return replace(demo, parts=tuple(part for part in demo.parts if part.kind != "language"))
 
 
 def _notice(pack: Pack, demo: Pack, starter: Pack, standard: Pack) -> str:
@@ -95,7 +88,7 @@ def named(settings: Settings, name: str) -> Pack:
         ModelUnavailable: no such pack or folder.
     """
     if name in PACKS:
-        return PACKS[name](settings.home, devices.machine(settings.compute))
+        return PACKS[name](settings.home, machine(settings))
     folder = Path(name).expanduser().absolute()
     if not folder.is_dir():
         raise ModelUnavailable(
@@ -103,6 +96,12 @@ def named(settings: Settings, name: str) -> Pack:
             f"use auto, {', '.join(PACKS)} or a folder laid out as docs/packs.md says",
         )
     return catalog.folder_pack(folder)
+
+
+def machine(settings: Settings) -> devices.Machine:
+    """This machine within the settings, with its speed as far as it was measured."""
+    rate = language.stored_rate(settings.home, settings.compute)
+    return replace(devices.machine(settings.compute), reading_rate=rate)
 
 
 def require(pack: Pack) -> Pack:
@@ -204,6 +203,22 @@ class Models:
             return True
         return self.pack.answerer != "extractive" and self.pack.location("language") is not None
 
+    def answerer(self, wanted: AnswererName) -> tuple[ChatModel | None, ModelUnavailable | None]:
+        """The language model to answer with, None for answers composed from the timeline, and why it is not there.
+
+        Raises:
+            ModelUnavailable: it was asked for by name and is not there.
+        """
+        if wanted == "extractive" or (wanted == "auto" and not self.has_chat_model()):
+            return None, None
+        try:
+            return self.chat_model(), None
+        except ModelUnavailable as error:
+            if wanted == "llm":
+                raise
+            logger.warning("the language model is not there: %s", error.what)
+            return None, error
+
     def text_embedder(self) -> TextEmbedder | None:
         """The model that compares texts by meaning, None where its weights are not on this machine."""
         if self.pack.location("embed") is None:
@@ -232,7 +247,10 @@ class Models:
 
     def label_set(self) -> labels.LabelSet:
         """The label lists of the settings, else of the pack, as their files are now."""
-        return labels.LabelSet.load(self._settings.descriptions.label_lists or self.pack.label_lists)
+        return labels.LabelSet.load(
+            self._settings.descriptions.label_lists or self.pack.label_lists,
+            own=self._settings.home / labels.OWN_FOLDER,
+        )
 
     def identity(self, kind: Kind) -> tuple[str, str]:
         """Name and revision of a model, without loading it."""
@@ -344,7 +362,7 @@ class Models:
         name = self._settings.chat.language_model
         if name.startswith(("http://", "https://")):
             address, _, model = name.partition("#")
-            return backend("server")(address, model)
+            return backend("server")(address, model, context_tokens=self._settings.chat.context_tokens)
         if not name:
             return self.own_chat_model()
         compute = self._settings.compute
@@ -370,44 +388,3 @@ def backend(kind: str, path: Path | None = None) -> Any:
 
 def _module(kind: str, path: Path) -> Any:
     return importlib.import_module(catalog.backend_of(kind, path).partition(":")[0])
-
-
-State = Literal["here", "missing", "optional"]
-
-
-@dataclass(frozen=True, slots=True)
-class PartState:
-    """One model of one pack for a person to read. ``size_bytes``: what lies here, or about what fetching it takes."""
-
-    pack: str
-    kind: Kind
-    model: str
-    purpose: str
-    licence: str
-    size_bytes: int
-    state: State
-    path: Path | None
-
-    def __str__(self) -> str:
-        size = human_bytes(self.size_bytes) if self.size_bytes else ""
-        state = {"here": "here", "missing": "missing", "optional": "not here (optional)"}[self.state]
-        row = f"{self.pack:9} {self.kind:13} {self.model:40} {size:>8}  {self.licence:11} {state:20} {self.purpose}"
-        return f"{row}\n{'':24}{self.path}" if self.path else row
-
-
-def describe(settings: Settings) -> list[PartState]:
-    """Every model of every pack in the table, and of the folder that the settings name: what, where, how big."""
-    names = list(PACKS)
-    if settings.pack not in ("auto", *names):
-        names.append(settings.pack)
-    return [_state(pack, part) for name in names for pack in [named(settings, name)] for part in pack.parts]
-
-
-def _state(pack: Pack, part: Part) -> PartState:
-    path = pack.location(part.kind)
-    size = part.download_bytes
-    if path is not None:
-        size = path.stat().st_size if path.is_file() else checkpoints.folder_bytes(path)
-    state: State = "here" if path is not None else "missing" if part.required else "optional"
-    model = part.source or f"{pack.name}/{part.kind}"
-    return PartState(pack.name, part.kind, model, part.purpose, part.licence, size, state, path)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from assistant.core.timeline import Transition
 from assistant.shots.dissolves import DissolveFinder
-from assistant.shots.thumbnails import Look, changed_share, colour_distance, difference
+from assistant.shots.thumbnails import FrameFeatures, changed_share, colour_distance, difference
 
 LEAST_DIFFERENCE = 1.2  # levels of 0..255 that motion does not explain; a slide that changes one line of text has 1.5
 LEAST_RATIO = 3.6  # over the differences around it; cuts have 5 and more, motion, jerks and whip pans 2.9 at most
@@ -70,10 +70,10 @@ class Boundary:
 
 @dataclass(slots=True)
 class _EmptyStretch:
-    """Empty pictures in a row: since when, whether after anything else, whether suddenly, and the last look before."""
+    """Empty pictures in a row: since when, whether after anything else, whether suddenly, and the last frame before."""
 
     start_seconds: float
-    before: Look | None
+    before: FrameFeatures | None
     sudden: bool
     told: bool = False
 
@@ -87,12 +87,11 @@ class ShotDetector:
 
     def __init__(self, min_shot_seconds: float = 0.4) -> None:
         self._min_shot_seconds = min_shot_seconds
-        self._looks: list[Look] = []
-        self._to_judge = 1  # index of the first look that is not yet judged: the first of all cannot be a cut
+        self._frames: list[FrameFeatures] = []
+        self._to_judge = 1  # index of the first frame that is not yet judged: the first of all cannot be a cut
         self._to_dip = 1
-        self._to_confirm: list[
-            Look
-        ] = []  # steps that stand out from their neighbours, not yet held against other steps
+        # Steps that stand out from their neighbours, not yet held against other steps.
+        self._to_confirm: list[FrameFeatures] = []
         self._stretch: _EmptyStretch | None = None
         self._dissolves = DissolveFinder()
         self._waiting: list[Boundary] = []
@@ -101,12 +100,12 @@ class ShotDetector:
 
     def feed(self, pts_seconds: float, thumbnail: NDArray[np.uint8]) -> list[Boundary]:
         """Boundaries that are certain now that this picture has been seen."""
-        before = self._looks[-1] if self._looks else None
-        look = Look.of(pts_seconds, thumbnail, before)
-        self._looks.append(look)
-        self._follow_empty(look, before)
+        before = self._frames[-1] if self._frames else None
+        frame = FrameFeatures.of(pts_seconds, thumbnail, before)
+        self._frames.append(frame)
+        self._follow_empty(frame, before)
         self._judge(final=False)
-        for seconds in self._dissolves.feed(self._looks):
+        for seconds in self._dissolves.feed(self._frames):
             self._waiting.append(Boundary(seconds, "dissolve"))
         self._forget()
         return self._settled(self._certain(pts_seconds))
@@ -116,7 +115,7 @@ class ShotDetector:
         self._judge(final=True)
         for seconds in self._dissolves.finish():
             self._waiting.append(Boundary(seconds, "dissolve"))
-        stretch, last = self._stretch, self._looks[-1] if self._looks else None
+        stretch, last = self._stretch, self._frames[-1] if self._frames else None
         if stretch is not None and last is not None and stretch.before is not None and not stretch.told:
             long = last.seconds - stretch.start_seconds >= LONG_EMPTY_SECONDS
             if stretch.sudden or long:
@@ -126,8 +125,8 @@ class ShotDetector:
     def _certain(self, now_seconds: float) -> float:
         """The time before which no boundary can come any more."""
         certain = now_seconds - _CERTAIN_AFTER_SECONDS
-        if self._to_judge < len(self._looks):
-            certain = min(certain, self._looks[self._to_judge].seconds)
+        if self._to_judge < len(self._frames):
+            certain = min(certain, self._frames[self._to_judge].seconds)
         if self._to_confirm:
             certain = min(certain, self._to_confirm[0].seconds)
         if self._stretch is not None and not self._stretch.told:
@@ -150,189 +149,189 @@ class ShotDetector:
         return told
 
     def _forget(self) -> None:
-        """Drop looks that nothing needs any more."""
-        oldest = self._looks[-1].seconds - _HISTORY_SECONDS
+        """Drop frames that nothing needs any more."""
+        oldest = self._frames[-1].seconds - _HISTORY_SECONDS
         count = 0
-        if self._looks[min(_FORGET_AT_ONCE, len(self._looks) - 1)].seconds >= oldest:
+        if self._frames[min(_FORGET_AT_ONCE, len(self._frames) - 1)].seconds >= oldest:
             return
-        while self._looks[count].seconds < oldest and count < min(self._to_judge, self._to_dip) - MOST_NEIGHBOURS - 1:
+        while self._frames[count].seconds < oldest and count < min(self._to_judge, self._to_dip) - MOST_NEIGHBOURS - 1:
             count += 1
         if count >= _FORGET_AT_ONCE:
-            del self._looks[:count]
+            del self._frames[:count]
             self._to_judge -= count
             self._to_dip -= count
 
     # Cuts
 
     def _judge(self, final: bool) -> None:
-        looks = self._looks
-        while self._to_judge < len(looks) and (final or self._has_neighbours(self._to_judge)):
-            look = looks[self._to_judge]
-            look.is_cut = self._is_cut(self._to_judge)
-            if look.is_cut:
-                self._to_confirm.append(look)
+        frames = self._frames
+        while self._to_judge < len(frames) and (final or self._has_neighbours(self._to_judge)):
+            frame = frames[self._to_judge]
+            frame.is_cut = self._is_cut(self._to_judge)
+            if frame.is_cut:
+                self._to_confirm.append(frame)
             self._to_judge += 1
         self._confirm(final)
-        dip_until = float("inf") if final else looks[-1].seconds - DIP_SECONDS
-        while self._to_dip < self._to_judge and looks[self._to_dip].seconds < dip_until:
+        dip_until = float("inf") if final else frames[-1].seconds - DIP_SECONDS
+        while self._to_dip < self._to_judge and frames[self._to_dip].seconds < dip_until:
             if self._is_dip(self._to_dip):
-                self._waiting.append(Boundary(looks[self._to_dip].seconds, "fade"))
+                self._waiting.append(Boundary(frames[self._to_dip].seconds, "fade"))
             self._to_dip += 1
 
     def _confirm(self, final: bool) -> None:
         """Tell the cuts among the steps that have been seen for long enough."""
         while self._to_confirm and (
-            final or self._looks[-1].seconds - self._to_confirm[0].seconds >= STEP_SPAN_SECONDS
+            final or self._frames[-1].seconds - self._to_confirm[0].seconds >= STEP_SPAN_SECONDS
         ):
-            look = self._to_confirm.pop(0)
-            look.is_cut = not self._is_usual_step(look)
-            if look.is_cut:
-                self._waiting.append(Boundary(look.seconds, "cut"))
+            frame = self._to_confirm.pop(0)
+            frame.is_cut = not self._is_usual_step(frame)
+            if frame.is_cut:
+                self._waiting.append(Boundary(frame.seconds, "cut"))
 
-    def _is_usual_step(self, look: Look) -> bool:
+    def _is_usual_step(self, frame: FrameFeatures) -> bool:
         """Whether as much changes in as long a time before or after this step, which came after a picture stood."""
-        looks = self._looks
-        index = bisect_left(looks, look.seconds, key=lambda n: n.seconds)
-        before, held = looks[index - 1], index - 1
+        frames = self._frames
+        index = bisect_left(frames, frame.seconds, key=lambda n: n.seconds)
+        before, held = frames[index - 1], index - 1
         late = self._is_late(index)
-        least = REPEATED_SHARE * _apart(before, look)
-        while not late and held > 0 and _apart(looks[held - 1], before) <= least:
+        least = REPEATED_SHARE * _apart(before, frame)
+        while not late and held > 0 and _apart(frames[held - 1], before) <= least:
             held -= 1
-        step = look.seconds - looks[held].seconds
+        step = frame.seconds - frames[held].seconds
         # One picture after the other is what the neighbours are for.
         if step > STEP_SPAN_SECONDS or (index - held == 1 and not late):
             return False
         usual = colours = 0.0
         for one, other in self._as_long(held, index, step):
             usual, colours = max(usual, difference(one, other)), max(colours, colour_distance(one, other))
-        if look.change >= STEP_RATIO * (usual + QUIET_DIFFERENCE):
+        if frame.change >= STEP_RATIO * (usual + QUIET_DIFFERENCE):
             return False
-        apart = colour_distance(before, look)
+        apart = colour_distance(before, frame)
         if apart >= SPARSE_COLOURS:  # another place, however often the picture changes here: a cut just before a hole
             return False
         # A picture that stood for as long as a shot may last can have been one.
         return apart < STEP_COLOURS or (step < self._min_shot_seconds and apart < STEP_RATIO * colours)
 
-    def _as_long(self, held: int, index: int, step: float) -> Iterator[tuple[Look, Look]]:
+    def _as_long(self, held: int, index: int, step: float) -> Iterator[tuple[FrameFeatures, FrameFeatures]]:
         """What is shown so many seconds apart before and after a step; nothing across a cut or an empty picture."""
-        looks = self._looks
-        earlier, later = self._nearest(looks[held].seconds - step), self._nearest(looks[index].seconds + step)
+        frames = self._frames
+        earlier, later = self._nearest(frames[held].seconds - step), self._nearest(frames[index].seconds + step)
         for first, last in ((earlier, held), (index, later)):
-            between = looks[first + 1 : last + 1]
-            if not (looks[first].empty or any(n.empty or (n.is_cut and n not in self._to_confirm) for n in between)):
-                yield looks[first], looks[last]
+            between = frames[first + 1 : last + 1]
+            if not (frames[first].empty or any(n.empty or (n.is_cut and n not in self._to_confirm) for n in between)):
+                yield frames[first], frames[last]
 
     def _is_late(self, index: int) -> bool:
         """Whether the time since the picture before is long beside the steps around it."""
-        times = [n.seconds for n in self._looks[max(0, index - 4) : index + 4]]
+        times = [n.seconds for n in self._frames[max(0, index - 4) : index + 4]]
         steps = sorted(later - earlier for earlier, later in pairwise(times))
-        return self._looks[index].seconds - self._looks[index - 1].seconds > 2.5 * steps[len(steps) // 2]
+        return self._frames[index].seconds - self._frames[index - 1].seconds > 2.5 * steps[len(steps) // 2]
 
     def _nearest(self, seconds: float) -> int:
-        """The index of the look nearest to this time."""
-        return min(range(len(self._looks)), key=lambda n: abs(self._looks[n].seconds - seconds))
+        """The index of the frame nearest to this time."""
+        return min(range(len(self._frames)), key=lambda n: abs(self._frames[n].seconds - seconds))
 
     def _has_neighbours(self, index: int) -> bool:
-        after = len(self._looks) - 1 - index
-        seconds = self._looks[-1].seconds - self._looks[index].seconds
+        after = len(self._frames) - 1 - index
+        seconds = self._frames[-1].seconds - self._frames[index].seconds
         return after >= MOST_NEIGHBOURS or (after >= LEAST_NEIGHBOURS and seconds >= NEIGHBOUR_SECONDS)
 
-    def _neighbours(self, index: int, step: int) -> Iterator[Look]:
+    def _neighbours(self, index: int, step: int) -> Iterator[FrameFeatures]:
         """Looks from one side of this one, nearest first."""
-        indices = range(index + step, len(self._looks) if step > 0 else -1, step)
+        indices = range(index + step, len(self._frames) if step > 0 else -1, step)
         for count, other in enumerate(islice(indices, MOST_NEIGHBOURS)):
-            apart = abs(self._looks[other].seconds - self._looks[index].seconds)
+            apart = abs(self._frames[other].seconds - self._frames[index].seconds)
             if count >= LEAST_NEIGHBOURS and apart > NEIGHBOUR_SECONDS:
                 return
-            yield self._looks[other]
+            yield self._frames[other]
 
     def _is_cut(self, index: int) -> bool:
-        look, before = self._looks[index], self._looks[index - 1]
-        if look.change < LEAST_DIFFERENCE or look.empty or before.empty:
+        frame, before = self._frames[index], self._frames[index - 1]
+        if frame.change < LEAST_DIFFERENCE or frame.empty or before.empty:
             return False
         earlier, later = list(self._neighbours(index, -1)), list(self._neighbours(index, 1))
         around = sorted((n.change for n in (*earlier, *later) if not n.is_cut), reverse=True)
         usual = _usual(around)
-        if look.change < LEAST_RATIO * (usual + QUIET_DIFFERENCE) and not _is_other_scene(before, look):
+        if frame.change < LEAST_RATIO * (usual + QUIET_DIFFERENCE) and not _is_other_scene(before, frame):
             return False
-        if changed_share(before, look) < WIDE_SHARE:
+        if changed_share(before, frame) < WIDE_SHARE:
             return False
-        lasting = LASTING_SHARE * look.change
-        returns = (difference(before, n) < lasting for n in later if not n.empty and _soon(look, n))
-        comes_from = (difference(n, look) < lasting for n in earlier[1:] if not n.empty and _soon(n, look))
+        lasting = LASTING_SHARE * frame.change
+        returns = (difference(before, n) < lasting for n in later if not n.empty and _soon(frame, n))
+        comes_from = (difference(n, frame) < lasting for n in earlier[1:] if not n.empty and _soon(n, frame))
         return not (any(returns) or any(comes_from))
 
     # Fades
 
     def _is_dip(self, index: int) -> bool:
         """Whether the brightness has its bottom here, between two brighter and different pictures."""
-        look, looks = self._looks[index], self._looks
-        at_bottom = 0 < index < len(looks) - 1 and looks[index - 1].brightness > look.brightness
-        if not at_bottom or look.empty or look.is_cut or looks[index + 1].brightness < look.brightness:
+        frame, frames = self._frames[index], self._frames
+        at_bottom = 0 < index < len(frames) - 1 and frames[index - 1].brightness > frame.brightness
+        if not at_bottom or frame.empty or frame.is_cut or frames[index + 1].brightness < frame.brightness:
             return False
-        left = [n for n in looks[:index] if look.seconds - n.seconds <= DIP_SECONDS]
-        right = [n for n in looks[index + 1 :] if n.seconds - look.seconds <= DIP_SECONDS]
+        left = [n for n in frames[:index] if frame.seconds - n.seconds <= DIP_SECONDS]
+        right = [n for n in frames[index + 1 :] if n.seconds - frame.seconds <= DIP_SECONDS]
         # Pictures that lie further apart than a fade lasts show no fade.
-        if not left or not right or min(n.brightness for n in left) <= look.brightness:
+        if not left or not right or min(n.brightness for n in left) <= frame.brightness:
             return False
-        if min(n.brightness for n in right) < look.brightness or any(n.is_cut or n.empty for n in (*left, *right)):
+        if min(n.brightness for n in right) < frame.brightness or any(n.is_cut or n.empty for n in (*left, *right)):
             return False
         one, other = max(left, key=lambda n: n.brightness), max(right, key=lambda n: n.brightness)
         level = min(one.brightness, other.brightness)
-        return look.brightness < DIP_SHARE * level and level > 20 and difference(one, other) >= DIFFERENT_SCENE
+        return frame.brightness < DIP_SHARE * level and level > 20 and difference(one, other) >= DIFFERENT_SCENE
 
-    def _follow_empty(self, look: Look, before: Look | None) -> None:
+    def _follow_empty(self, frame: FrameFeatures, before: FrameFeatures | None) -> None:
         """Keep account of stretches of empty pictures; tell the boundaries they make when they end or grow long."""
         stretch = self._stretch
-        if look.empty and stretch is None:
-            self._stretch = _EmptyStretch(look.seconds, before, before is not None and self._is_sudden(look, before))
-        elif look.empty and stretch is not None and not stretch.told:
-            if look.seconds - stretch.start_seconds >= LONG_EMPTY_SECONDS:
+        if frame.empty and stretch is None:
+            self._stretch = _EmptyStretch(frame.seconds, before, before is not None and self._is_sudden(frame, before))
+        elif frame.empty and stretch is not None and not stretch.told:
+            if frame.seconds - stretch.start_seconds >= LONG_EMPTY_SECONDS:
                 stretch.told = True
                 if stretch.before is not None:
                     self._waiting.append(Boundary(stretch.start_seconds, "cut" if stretch.sudden else "fade"))
-        elif not look.empty and stretch is not None:
+        elif not frame.empty and stretch is not None:
             self._stretch = None
             if stretch.told:
-                self._waiting.append(Boundary(look.seconds, "fade"))
-            elif stretch.before is not None and look.seconds - stretch.start_seconds >= LONG_EMPTY_SECONDS:
+                self._waiting.append(Boundary(frame.seconds, "fade"))
+            elif stretch.before is not None and frame.seconds - stretch.start_seconds >= LONG_EMPTY_SECONDS:
                 # Its last picture stood for so long that none told how long it was.
                 self._waiting.append(Boundary(stretch.start_seconds, "cut" if stretch.sudden else "fade"))
-                self._waiting.append(Boundary(look.seconds, "fade"))
+                self._waiting.append(Boundary(frame.seconds, "fade"))
             elif stretch.before is not None:
                 # A camera flash or a dropped picture is followed by what was there before.
-                brief = stretch.sudden and look.seconds - stretch.start_seconds < FLASH_SECONDS
-                if brief and difference(stretch.before, look) < DIFFERENT_SCENE:
+                brief = stretch.sudden and frame.seconds - stretch.start_seconds < FLASH_SECONDS
+                if brief and difference(stretch.before, frame) < DIFFERENT_SCENE:
                     return
-                middle = 0.5 * (stretch.start_seconds + look.seconds)
+                middle = 0.5 * (stretch.start_seconds + frame.seconds)
                 sudden = stretch.sudden
                 self._waiting.append(Boundary(stretch.start_seconds if sudden else middle, "cut" if sudden else "fade"))
 
-    def _is_sudden(self, empty: Look, before: Look) -> bool:
+    def _is_sudden(self, empty: FrameFeatures, before: FrameFeatures) -> bool:
         """Whether the picture just before an empty one was still as far from empty as those before it."""
-        recent = [n for n in self._looks[:-1] if before.seconds - n.seconds <= 0.5 and not n.empty]
+        recent = [n for n in self._frames[:-1] if before.seconds - n.seconds <= 0.5 and not n.empty]
         far = [abs(n.brightness - empty.brightness) for n in recent]
         return bool(far) and abs(before.brightness - empty.brightness) > SUDDEN_SHARE * max(far)
 
 
-def _apart(one: Look, other: Look) -> float:
+def _apart(one: FrameFeatures, other: FrameFeatures) -> float:
     """The mean difference of two pictures in levels, place by place."""
     return float(np.abs(one.pixels.astype(np.int16) - other.pixels).mean())
 
 
-def _soon(one: Look, other: Look) -> bool:
+def _soon(one: FrameFeatures, other: FrameFeatures) -> bool:
     return other.seconds - one.seconds <= RETURN_SECONDS
 
 
-def _is_other_scene(before: Look, look: Look) -> bool:
+def _is_other_scene(before: FrameFeatures, frame: FrameFeatures) -> bool:
     """Whether a picture that comes long after another shows another place, whatever else changes here."""
-    apart = look.seconds - before.seconds
+    apart = frame.seconds - before.seconds
     if apart < SPARSE_SECONDS:
         return False
-    colours = colour_distance(before, look)
+    colours = colour_distance(before, frame)
     if apart < VERY_SPARSE_SECONDS:
         return colours >= SPARSE_COLOURS
-    return colours >= VERY_SPARSE_COLOURS or changed_share(before, look) >= VERY_SPARSE_SHARE
+    return colours >= VERY_SPARSE_COLOURS or changed_share(before, frame) >= VERY_SPARSE_SHARE
 
 
 def _usual(around: list[float]) -> float:

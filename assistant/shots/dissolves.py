@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.shots.thumbnails import Look
+from assistant.shots.thumbnails import FrameFeatures
 
 LAG_SECONDS = (0.7, 1.0, 1.3, 1.7)
 STEP_SECONDS = 0.08
@@ -42,16 +42,16 @@ class DissolveFinder:
         self._best: _Candidate | None = None
         self._best_since = 0.0
 
-    def feed(self, looks: Sequence[Look]) -> list[float]:
-        """Middles, in seconds, of dissolves that are certain; ``looks`` are the last few seconds, oldest first."""
-        now = looks[-1].seconds
+    def feed(self, frames: Sequence[FrameFeatures]) -> list[float]:
+        """Middles, in seconds, of dissolves that are certain; ``frames`` are the last few seconds, oldest first."""
+        now = frames[-1].seconds
         if now - self._last_check < STEP_SECONDS:
             return []
         self._last_check = now
-        times = [look.seconds for look in looks]
+        times = [frame.seconds for frame in frames]
         for lag in LAG_SECONDS:
             first = bisect_left(times, now - lag - 1e-6)
-            window = looks[first:]
+            window = frames[first:]
             if first > 0 and len(window) >= LEAST_PICTURES and (found := _mixture(window)) is not None:
                 self._consider(found, now)
         if self._best is not None and now - self._best_since > WAIT_SECONDS:
@@ -68,18 +68,20 @@ class DissolveFinder:
             self._best, self._best_since = found, now
 
 
-def _mixture(window: Sequence[Look]) -> _Candidate | None:
+def _mixture(window: Sequence[FrameFeatures]) -> _Candidate | None:
     """The middle of the dissolve that fills this window, or None."""
+    if window[0].pixels is window[-1].pixels:  # a length of black, a slide that stays
+        return None
     first, last = window[0].coarse, window[-1].coarse
     step = last - first
     changed = float((np.abs(step).max(axis=1) > CHANGED_LEVELS).mean())
-    if changed < CHANGED_SHARE or any(look.is_cut or look.empty for look in window):
+    if changed < CHANGED_SHARE or any(frame.is_cut or frame.empty for frame in window):
         return None
-    if any(look.brightness < DARK_BELOW and look.coarse.max() < DARK_PEAK for look in (window[0], window[-1])):
+    if any(frame.brightness < DARK_BELOW and frame.coarse.max() < DARK_PEAK for frame in (window[0], window[-1])):
         return None
     if float(np.abs(step - np.median(step)).mean()) < LEAST_UNEVEN * float(np.abs(step).mean()):
         return None
-    inner = np.stack([look.coarse for look in window[1:-1]]) - first
+    inner = np.stack([frame.coarse for frame in window[1:-1]]) - first
     shares = np.tensordot(inner, step, axes=([1, 2], [0, 1])) / float(np.square(step).sum())
     rest = np.abs(inner - shares[:, None, None] * step).mean(axis=(1, 2)) / float(np.abs(step).mean())
     if float(rest.max()) > MOST_RESIDUAL or float(rest.mean()) > MEAN_RESIDUAL:
@@ -89,7 +91,7 @@ def _mixture(window: Sequence[Look]) -> _Candidate | None:
     # A cut makes one large step; a dissolve many, none backwards.
     if float(steps.min()) < -0.08 or float(steps.max()) > 0.6:
         return None
-    times = np.array([look.seconds for look in window])
+    times = np.array([frame.seconds for frame in window])
     begins = times[int(np.argmax(path > PLATEAU_SHARE))]
     ends = times[len(path) - 1 - int(np.argmax(path[::-1] < 1 - PLATEAU_SHARE))]
     if begins - times[0] < PLATEAU_SECONDS or times[-1] - ends < PLATEAU_SECONDS:

@@ -52,6 +52,8 @@ def changed_share(pictures: NDArray[np.uint8]) -> float:
 
 
 def _same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    if np.array_equal(one, other):
+        return True
     apart = np.maximum(one, other) - np.minimum(one, other)
     if int(apart.max(initial=0)) > FINE_LEVELS:
         return False

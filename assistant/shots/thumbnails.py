@@ -16,11 +16,11 @@ _BLOCK = 4
 
 
 @dataclass(slots=True)
-class Look:
+class FrameFeatures:
     """A thumbnail uint8 ``[36, 64, 3]`` with the lowest and highest values of each pixel's 3 x 3 surroundings.
 
     ``coarse``: float32 ``[9 x 16, 3]`` means of blocks; ``brightness``: mean luma, 0..255; ``change``: `difference` to
-    the look before; ``empty``: all black or all white.
+    the frame before; ``empty``: all black or all white.
     """
 
     seconds: float
@@ -34,7 +34,7 @@ class Look:
     is_cut: bool = False
 
     @classmethod
-    def of(cls, seconds: float, pixels: NDArray[np.uint8], before: Look | None) -> Look:
+    def of(cls, seconds: float, pixels: NDArray[np.uint8], before: FrameFeatures | None) -> FrameFeatures:
         if before is not None and before.pixels is pixels:  # the very picture again
             return replace(before, seconds=seconds, change=0.0, is_cut=False)
         lowest, highest = _surroundings(pixels, np.minimum), _surroundings(pixels, np.maximum)
@@ -43,18 +43,18 @@ class Look:
         brightness = float(luma.mean())
         extreme = brightness < BLACK_BELOW or brightness > WHITE_ABOVE
         empty = extreme and float(luma.std()) < EMPTY_DEVIATION
-        look = cls(seconds, pixels, lowest, highest, coarse, brightness, empty)
+        frame = cls(seconds, pixels, lowest, highest, coarse, brightness, empty)
         if before is not None:
-            look.change = difference(before, look)
-        return look
+            frame.change = difference(before, frame)
+        return frame
 
 
-def difference(one: Look, other: Look) -> float:
+def difference(one: FrameFeatures, other: FrameFeatures) -> float:
     """How far two pictures differ beyond what motion by one thumbnail pixel explains; mean level, 0..255, symmetric."""
     return 0.5 * (_outside(one, other) + _outside(other, one))
 
 
-def changed_share(one: Look, other: Look) -> float:
+def changed_share(one: FrameFeatures, other: FrameFeatures) -> float:
     """The share of the blocks in which something differs clearly and beyond motion."""
     excess = np.maximum(_excess(one, other), _excess(other, one)).max(axis=2) > CHANGED_LEVELS
     height, width = excess.shape
@@ -62,25 +62,25 @@ def changed_share(one: Look, other: Look) -> float:
     return float(blocks.mean())
 
 
-def colour_distance(one: Look, other: Look) -> float:
+def colour_distance(one: FrameFeatures, other: FrameFeatures) -> float:
     """How far the colours of two pictures differ, wherever in them they are; mean level, 0..255, symmetric.
 
     The one-dimensional earth mover's distance of each channel's values: what moves about changes it little.
     """
-    first, second = (np.sort(look.pixels.reshape(-1, 3), axis=0).astype(np.float32) for look in (one, other))
+    first, second = (np.sort(frame.pixels.reshape(-1, 3), axis=0).astype(np.float32) for frame in (one, other))
     return float(np.abs(first - second).mean())
 
 
-def _excess(look: Look, bounds: Look) -> NDArray[np.uint8]:
+def _excess(frame: FrameFeatures, bounds: FrameFeatures) -> NDArray[np.uint8]:
     """How far each value lies outside the range of the other's surroundings."""
     # Unsigned differences cannot be negative: compare against the clipped value instead of subtracting first.
-    inside = np.minimum(np.maximum(look.pixels, bounds.lowest), bounds.highest)
-    return np.maximum(look.pixels, inside) - np.minimum(look.pixels, inside)
+    inside = np.minimum(np.maximum(frame.pixels, bounds.lowest), bounds.highest)
+    return np.maximum(frame.pixels, inside) - np.minimum(frame.pixels, inside)
 
 
-def _outside(look: Look, bounds: Look) -> float:
+def _outside(frame: FrameFeatures, bounds: FrameFeatures) -> float:
     """The mean of `_excess`."""
-    apart = _excess(look, bounds)
+    apart = _excess(frame, bounds)
     # A product with ones is several times faster than a sum over bytes.
     flat = apart.ravel().astype(np.float32)
     return float(flat @ _ones(flat.size)) / flat.size

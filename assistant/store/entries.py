@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from assistant.core.corrections import Correction
 from assistant.core.timeline import Span, Video
 from assistant.store.sealed import seal, unseal
 from assistant.store.text import dump
@@ -48,17 +49,6 @@ class Hit:
     span: Span
     score: float
     excerpt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """The label that the person says is right for a segment; its span, since ids change with the windows."""
-
-    segment_id: int
-    kind: str  # action | description
-    span: Span
-    label: str
-    made_at: float
 
 
 def checked_sha256(sha256: str) -> str:

@@ -13,15 +13,16 @@ import re
 import sqlite3
 from collections.abc import Sequence
 
+from assistant.core.corrections import with_corrections
 from assistant.core.timeline import ActionScore, Description, Segment, Span, Timeline
 from assistant.core.transcript import texts_by_segment
 from assistant.store.database import Database
-from assistant.store.entries import Hit
+from assistant.store.entries import Hit, correction_of
 from assistant.store.text import all_of, any_of, as_phrase, clean, unspaced_words
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2  # of what the rows are made of; with another one the index is filled again
+VERSION = 3  # of what the rows are made of; with another one the index is filled again
 
 # A label far down the list would be found for a word that the model hardly believed.
 LEAST_SCORE = 0.1
@@ -59,7 +60,7 @@ _INSIDE_NAMES = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|(?<=[a-zà-
 
 
 def replace(connection: sqlite3.Connection, sha256: str, timeline: Timeline) -> None:
-    """Index this timeline in the place of what was indexed for its video."""
+    """Index this timeline, with what the person corrected, in the place of what was indexed for its video."""
     forget(connection, sha256)
     _insert(connection, sha256, timeline)
 
@@ -110,6 +111,8 @@ def _is_current(rows: Sequence[sqlite3.Row]) -> bool:
 
 
 def _insert(connection: sqlite3.Connection, sha256: str, timeline: Timeline) -> None:
+    corrections = connection.execute("SELECT * FROM corrections WHERE sha256 = ?", (sha256,)).fetchall()
+    timeline = with_corrections(timeline, map(correction_of, corrections))
     row = connection.execute("SELECT name FROM videos WHERE sha256 = ?", (sha256,)).fetchone()
     name = _name(row["name"] if row is not None else "")
     connection.executemany(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from assistant.core import documents
+from assistant.core.corrections import with_corrections
 from assistant.core.documents import Json
 from assistant.core.timeline import Segment, Timeline, Video
 from assistant.store import index, stages
@@ -31,6 +33,9 @@ from assistant.store.text import clean, dump
 from assistant.store.videos import Videos
 
 logger = logging.getLogger(__name__)
+
+# Sentences made of labels; what was measured in the picture stays true whatever a label is called.
+WRITTEN_FROM_LABELS = ("summary",)
 
 __all__ = ["Correction", "Entry", "Hit", "Library", "stage_key"]
 
@@ -213,7 +218,16 @@ class Library:
             index.replace(connection, sha256, timeline)
 
     def timeline(self, sha256: str) -> Timeline | None:
-        """The latest timeline of the video, or None."""
+        """The latest timeline of the video, as the person corrected it, or None."""
+        timeline = self.analysed(sha256)
+        return self.corrected(timeline) if timeline is not None else None
+
+    def corrected(self, timeline: Timeline) -> Timeline:
+        """A timeline with what the person corrected in its video."""
+        return with_corrections(timeline, self.corrections(timeline.video.sha256))
+
+    def analysed(self, sha256: str) -> Timeline | None:
+        """The latest timeline of the video as the models made it, or None."""
         rows = self.database.read(
             "SELECT document, content_sha256 FROM timelines WHERE sha256 = ?",
             (sha256,),
@@ -277,25 +291,31 @@ class Library:
 
     def correct(self, sha256: str, segment: Segment, kind: str, label: str) -> None:
         """Keep the label that the person says is right; ``kind`` is ``action`` or ``description``."""
+        span = segment.span
+        row = (sha256, segment.id, kind, span.start_seconds, span.end_seconds, clean(label), time.time())
         with self.database.writing() as connection:
             self._videos.require(connection, sha256)
-            connection.execute(
-                "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    sha256,
-                    segment.id,
-                    kind,
-                    segment.span.start_seconds,
-                    segment.span.end_seconds,
-                    clean(label),
-                    time.time(),
-                ),
-            )
+            connection.execute("INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            self._renew(connection, sha256)
 
     def withdraw_correction(self, sha256: str, segment_id: int, kind: str) -> None:
-        self.database.write(
-            "DELETE FROM corrections WHERE sha256 = ? AND segment_id = ? AND kind = ?", (sha256, segment_id, kind)
-        )
+        """Drop what was corrected of this segment, whichever number it had then."""
+        timeline = self.analysed(sha256)
+        segment = timeline.segment(segment_id) if timeline is not None else None
+        known = [item for item in self.corrections(sha256) if item.kind == kind and segment is not None]
+        numbers = {segment_id, *(item.segment_id for item in known if segment and item.holds_for(segment))}
+        with self.database.writing() as connection:
+            sql = "DELETE FROM corrections WHERE sha256 = ? AND segment_id = ? AND kind = ?"
+            connection.executemany(sql, [(sha256, number, kind) for number in sorted(numbers)])
+            self._renew(connection, sha256)
+
+    def _renew(self, connection: sqlite3.Connection, sha256: str) -> None:
+        """Let the search find the labels that hold now, and drop what was written from others."""
+        timeline = self.analysed(sha256)
+        if timeline is not None:
+            index.replace(connection, sha256, timeline)
+        for kind in WRITTEN_FROM_LABELS:
+            connection.execute("DELETE FROM documents WHERE sha256 = ? AND kind = ?", (sha256, kind))
 
     def corrections(self, sha256: str) -> list[Correction]:
         """What the person corrected in this video, by segment."""

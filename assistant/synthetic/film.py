@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +17,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from assistant.core.documents import Json
+from assistant.core.files import replaced
 from assistant.errors import LibraryUnusable
 from assistant.synthetic.narration import SAMPLE_RATE_HZ
 from assistant.synthetic.questions import ask_about
@@ -57,16 +57,12 @@ def write_video(path: Path, seed: int, seconds: float = 40.0) -> Truth:
         AssistantError: espeak-ng cannot speak.
     """
     script = write_script(seed, seconds)
-    unfinished = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _encode(script, unfinished)
-        unfinished.replace(path)
+        with replaced(path) as unfinished:
+            _encode(script, unfinished)
     except OSError as error:
         raise LibraryUnusable(f"{path.name} cannot be written: {error}", "choose another place") from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
     return _with_questions(truth_of(script))
 
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from assistant.chat.answer import EXTRACTIVE
+from assistant.core.corrections import CORRECTED
 from assistant.core.timeline import Answer, Claim, Timeline
 from assistant.errors import AssistantError
 from assistant.store import Entry, StoredTurn
-from assistant.ui.chrome import tell
+from assistant.ui.chrome import tell, visit
 from assistant.ui.services import Services
+from assistant.ui.tasks import STOPS
 from assistant.ui.text import markdown, time_link, with_citations
 
 TICK_SECONDS = 0.1
 HISTORY_TURNS = 6
+SHOWN_TURNS = 15  # drawn at first, and more at a press: every run of the page draws them anew
 ANSWERERS = {"auto": "Best at hand", "extractive": "From the timeline", "llm": "Language model"}
 STOPPED = "Stopped by you."
 UNCHECKED = "Stopped by you. What stands here was not checked against the timeline."
@@ -27,10 +31,11 @@ UNCHECKED = "Stopped by you. What stands here was not checked against the timeli
 
 @dataclass(frozen=True)
 class Pending:
-    """A question that waits to be answered in this run; ``turn`` is the one it replaces."""
+    """A question that waits to be answered in this run; ``turn`` is the one it replaces, ``typed``: in the field."""
 
     question: str
     turn: int | None = None
+    typed: bool = False
 
 
 def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
@@ -42,7 +47,6 @@ def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
         asked = st.chat_input(
             "Ask about this video" if timeline else "Ask when it is finished",
             key="question",
-            max_chars=here.settings.limits.max_question_characters,
             submit_mode="stop",
             disabled=timeline is None,
         )
@@ -52,15 +56,22 @@ def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
                 "on the lanes already."
             )
             return
+        if asked and len(asked) > here.settings.limits.max_question_characters:
+            # The field refuses a text that is too long without a word, so it takes any, and this says what is wrong.
+            st.session_state["too-long"], asked = asked, None
         with room:
             # First and always there, so that the suggestions go at once when a question is asked.
             hints = st.empty()
             turns = here.assistant.library.chats.turns(conversation) if conversation else []
-            _conversation_so_far(here, timeline, turns)
-            pending = Pending(asked) if asked else st.session_state.pop("pending", None)
+            _conversation_so_far(here, timeline, _shown(turns))
+            if "too-long" in st.session_state:
+                _shorten(here)
+            pending = Pending(asked, typed=True) if asked else st.session_state.pop("pending", None)
             if pending:
                 _answer(here, entry, timeline, turns, conversation, pending)
-            elif not turns:
+                return
+            STOPS.forget(visit())
+            if not turns:
                 with hints.container():
                     _suggest(here, entry)
             else:
@@ -138,6 +149,18 @@ def _go_on(here: Services, entry: Entry, turns: Sequence[StoredTurn]) -> None:
                 st.rerun()
 
 
+def _shown(turns: Sequence[StoredTurn]) -> Sequence[StoredTurn]:
+    """The newest turns, and above them the way to the ones before."""
+    before = len(turns) - int(st.session_state.get("shown-turns", SHOWN_TURNS))
+    if before <= 0:
+        return turns
+    noun = "question" if before == 1 else "questions"
+    if st.button(f"Show {before} earlier {noun}", key="earlier", type="tertiary", icon=":material/expand_less:"):
+        st.session_state["shown-turns"] = len(turns) - before + 4 * SHOWN_TURNS
+        st.rerun()
+    return turns[before:]
+
+
 def _conversation_so_far(here: Services, timeline: Timeline, turns: Sequence[StoredTurn]) -> None:
     pending = st.session_state.get("pending")
     for turn in turns:
@@ -159,6 +182,10 @@ def show_answer(answer: Answer, timeline: Timeline) -> None:
     if loose:
         st.markdown(" ".join(time_link(citation.span, citation.segment_id) for citation in loose))
     _verdicts(answer, timeline)
+    mine = _corrected_by_person(answer, timeline)
+    if mine:
+        segments = ("segment " if len(mine) == 1 else "segments ") + ", ".join(map(str, mine))
+        st.caption(f":material/edit: Rests on your correction of {segments}")
     if answer.model not in ("", EXTRACTIVE):
         st.caption(f":material/forum: Answered by the language model {markdown(answer.model)}")
     for notice in answer.notices:
@@ -167,6 +194,12 @@ def show_answer(answer: Answer, timeline: Timeline) -> None:
 
 def _uncited(answer: Answer) -> list:
     return [citation for citation in answer.citations if f"[S{citation.segment_id}]" not in answer.text]
+
+
+def _corrected_by_person(answer: Answer, timeline: Timeline) -> list[int]:
+    """The segments that the answer points at and that the person put right."""
+    cited = sorted({citation.segment_id for citation in answer.citations})
+    return [number for number in cited if (found := timeline.segment(number)) and CORRECTED in found.flags]
 
 
 def _verdicts(answer: Answer, timeline: Timeline) -> None:
@@ -214,6 +247,25 @@ def _tools(here: Services, turn: StoredTurn) -> None:
             st.caption("stopped before its end")
 
 
+def _shorten(here: Services) -> None:
+    """A question that is too long, to be shortened; nothing of it is lost."""
+    text, most = st.session_state["too-long"], here.settings.limits.max_question_characters
+    st.markdown(f"Your question has {len(text):,} characters; up to {most:,} can be asked. Shorten it here:")
+    with st.form("shorten", border=False):
+        question = st.text_area("Your question", text, key="shortened", height=200)
+        with st.container(horizontal=True):
+            ask = st.form_submit_button("Ask it", type="primary")
+            leave = st.form_submit_button("Leave it")
+    if leave or (ask and 0 < len(question.strip()) <= most):
+        del st.session_state["too-long"]
+        if ask:
+            st.session_state["pending"] = Pending(question.strip())
+        st.rerun()
+    if ask and question != text:
+        st.session_state["too-long"] = question
+        st.rerun()
+
+
 def _editor(here: Services, turn: StoredTurn) -> None:
     with st.form(f"editor-{turn.id}", border=False):
         question = st.text_area(
@@ -251,6 +303,8 @@ def _answer(
     with st.chat_message("assistant"):
         slot = st.empty()
         slot.markdown("Looking …")
+        # Its place is where the answer's tools will be. A question from the field has its Stop in the field.
+        st.markdown("" if pending.typed else "[Stop](#stop)")
     if conversation is None:
         conversation = here.assistant.library.chats.start(entry.sha256)
         _choose(entry, conversation)
@@ -264,14 +318,14 @@ def _answer(
             answerer=st.session_state.get("answerer") or "auto",
             cancelled=stop.is_set,
         )
-        for piece in pumped(pieces, stop):
+        for piece in pumped(pieces, stop, partial(STOPS.pressed, visit())):
             if isinstance(piece, Answer):
                 answer = piece
             elif isinstance(piece, AssistantError):
                 failure = piece
             elif piece:
                 text += piece
-            # Each call is also where Streamlit ends this run when Stop was pressed.
+            # Each call is also where Streamlit ends this run when something else on the page is pressed.
             _show(slot, text, timeline)
     finally:
         stop.set()
@@ -300,7 +354,7 @@ def _show(slot: DeltaGenerator, text: str, timeline: Timeline) -> None:
 
 
 def _keep(here: Services, conversation: int, pending: Pending, answer: Answer, partial: bool) -> None:
-    # Nothing of Streamlit's here: in a run that was stopped, even a look at the session's state ends it at once.
+    # Nothing of Streamlit's here: in a run that was cut short, even a look at the session's state ends it at once.
     chats = here.assistant.library.chats
     if pending.turn is not None:
         chats.replace_turn(pending.turn, pending.question, answer, partial)
@@ -308,8 +362,10 @@ def _keep(here: Services, conversation: int, pending: Pending, answer: Answer, p
     chats.append_turn(conversation, pending.question, answer, partial)
 
 
-def pumped(pieces: Iterator[str | Answer], stop: threading.Event) -> Iterator[str | Answer | AssistantError]:
-    """The pieces as another thread produces them, and "" at least every `TICK_SECONDS`, so that Stop never waits.
+def pumped(
+    pieces: Iterator[str | Answer], stop: threading.Event, pressed: Callable[[], bool] = lambda: False
+) -> Iterator[str | Answer | AssistantError]:
+    """The pieces as another thread produces them, and "" at least every `TICK_SECONDS`, until Stop is ``pressed``.
 
     An error that is meant for people comes as the last item.
     """
@@ -326,7 +382,7 @@ def pumped(pieces: Iterator[str | Answer], stop: threading.Event) -> Iterator[st
             ready.put(error)
 
     threading.Thread(target=produce, name="answer", daemon=True).start()
-    while True:
+    while not pressed():
         try:
             item = ready.get(timeout=TICK_SECONDS)
         except queue.Empty:

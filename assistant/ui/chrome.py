@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -14,7 +15,7 @@ from assistant.store import Entry
 from assistant.ui import components
 from assistant.ui.services import Services, guarded, services
 from assistant.ui.tasks import Task
-from assistant.ui.text import markdown
+from assistant.ui.text import in_words, markdown
 
 WEB = Path(__file__).parent / "web"
 # A file of ours: a named icon would be fetched from the network.
@@ -49,7 +50,8 @@ def open_services() -> Services:
 def tell(error: AssistantError) -> None:
     """Say what happened and the one thing to do."""
     st.error(
-        f"{markdown(_sentence(error.what))}  \n{markdown(_sentence(error.remedy))}".strip(), icon=":material/info:"
+        f"{markdown(_sentence(in_words(error.what)))}  \n{markdown(_sentence(in_words(error.remedy)))}".strip(),
+        icon=":material/info:",
     )
 
 
@@ -90,6 +92,11 @@ def sidebar(here: Services) -> None:
         st.page_link(LABELS, label="Labels", icon=":material/label:", query_params=query, width="stretch")
         st.page_link(MODELS, label="Models", icon=":material/neurology:", width="stretch")
         st.page_link(SETTINGS, label="Settings", icon=":material/settings:", width="stretch")
+
+
+def visit() -> str:
+    """A name of this visit that no other page knows."""
+    return str(st.session_state.setdefault("visit", secrets.token_hex(16)))
 
 
 def chosen() -> str | None:

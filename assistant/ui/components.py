@@ -42,14 +42,15 @@ def _component(name: str) -> Callable[..., Any]:
     return renderer
 
 
-def desk(here: Services, sha256: str, video: Video, version: str, start_seconds: float = 0.0) -> None:
-    """The player with its lanes and the segment card; reruns the page when an analysis or an answer has ended."""
+def desk(here: Services, sha256: str, video: Video, version: str, visit: str, start_seconds: float = 0.0) -> None:
+    """The player with its lanes and the segment card; reruns the page when an analysis has ended."""
     result = _component("desk")(
         key="desk",
         data={
             "sha": sha256,
             "token": here.token,
             "version": version,
+            "visit": visit,
             "width": video.width,
             "height": video.height,
             "has_picture": video.has_picture,
@@ -57,9 +58,8 @@ def desk(here: Services, sha256: str, video: Video, version: str, start_seconds:
             "start": start_seconds,
         },
         on_finished_change=lambda: None,
-        on_stopped_change=lambda: None,
     )
-    if result.get("finished") or result.get("stopped"):
+    if result.get("finished"):
         st.rerun()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from assistant.core.plaintext import one_line
-from assistant.ui.text import shown_name
+from assistant.ui.text import in_words, shown_name
 from assistant.ui.view import kind_name
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ STATES = {
 
 def job_view(job: Job) -> dict[str, Any]:
     """State, stage in words, fraction in 0..1, seconds left (None: not known yet), reason."""
-    what, _, remedy = (job.reason or "").partition("; ")
+    what, _, remedy = in_words(job.reason or "").partition("; ")
     return {
         "id": job.id,
         "sha256": job.sha256,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -11,13 +12,14 @@ from assistant.config import Settings
 from assistant.core.files import human_bytes
 from assistant.errors import AssistantError
 from assistant.models import registry as packs
+from assistant.models.chat.servers import Server, nearby
 from assistant.models.packs.catalog import KINDS, Kind, is_read
 from assistant.models.packs.download import pull
-from assistant.models.registry import PartState
+from assistant.models.packs.verify import PartState, describe
 from assistant.ui.chrome import open_services, tell, tell_failure, told
 from assistant.ui.services import Services, change, services
 from assistant.ui.tasks import TASKS, Task
-from assistant.ui.text import markdown
+from assistant.ui.text import in_words, markdown
 from assistant.ui.view import kind_name
 
 PULL, CHECK = "pull", "check"
@@ -36,14 +38,15 @@ def page() -> None:
     try:
         pack = here.assistant.pack
         speaking = pack.name
-        st.markdown(f"The **{markdown(speaking)}** pack speaks: {markdown(pack.note)}.")
+        st.markdown(f"The **{markdown(speaking)}** pack speaks: {markdown(in_words(pack.note))}.")
         _by_kind(here)
+        _servers(here)
         _under_way()
     except AssistantError as error:
         speaking = ""
         tell(error)
     with told():
-        rows = packs.describe(here.settings)
+        rows = describe(here.settings)
         for name in dict.fromkeys(row.pack for row in rows):
             _pack(
                 here, name, [row for row in rows if row.pack == name], name == speaking or name in speaking.split("+")
@@ -100,6 +103,37 @@ def _by_kind(here: Services) -> None:
                 _start(replace(here.settings, pack="auto"), [kind])
 
 
+@st.cache_data(ttl=10, show_spinner=False)
+def _nearby() -> list[Server]:
+    """The servers on this machine, looked for again after a while."""
+    return nearby()
+
+
+def _servers(here: Services) -> None:
+    """The language models that servers on this machine offer, each with a button to talk with it."""
+    chosen = here.settings.chat.language_model
+    for server in _nearby():
+        with st.container(horizontal=True, vertical_alignment="bottom", key=f"server-{urlsplit(server.address).port}"):
+            names = {server.setting(model): model.shown for model in server.models}
+            own = chosen if chosen in names else server.address if chosen == server.address else ""
+            speaking = names.get(own) or next(iter(names.values()))
+            said = f"answers with {markdown(speaking)}" if own else "is on this machine"
+            st.markdown(f"**{markdown(server.name)}** {said}", width="stretch")
+            wanted = st.selectbox(
+                f"Models of {server.name}",
+                list(names),
+                format_func=names.__getitem__,
+                label_visibility="collapsed",
+                key=f"model-of-{server.address}",
+            )
+            if own and st.button("Stop talking with it", key=f"leave-{server.address}"):
+                change(here, {"chat": {"language_model": ""}})
+                st.rerun()
+            if wanted != own and st.button("Talk with it", type="primary", key=f"talk-{server.address}"):
+                change(here, {"chat": {"language_model": wanted}})
+                st.rerun()
+
+
 def _start(settings: Settings, kinds: Sequence[Kind] = ()) -> None:
     TASKS.start(PULL, lambda task: pull(settings, task.say, task.stop.is_set, kinds), again=True)
     st.rerun()
@@ -135,7 +169,7 @@ def _fetching() -> None:
         st.rerun()
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(markdown(task.message) or "Connecting …", width="stretch")
+        st.markdown(markdown(in_words(task.message)) or "Connecting …", width="stretch")
         if st.button("Cancel", type="tertiary", key="cancel-pull"):
             TASKS.stop(PULL)
 
@@ -154,7 +188,7 @@ def _machine(here: Services) -> None:
         elif task.failed:
             tell_failure(task)
         else:
-            for severity, what, remedy in task.result:
+            for severity, what, remedy in ((name, in_words(a), in_words(b)) for name, a, b in task.result):
                 st.markdown(f"{MARKS.get(severity, '')} {markdown(what)}" + (f": {markdown(remedy)}" if remedy else ""))
         return
     _checking()

@@ -11,6 +11,7 @@ from assistant.jobs.worker.target import PROXY_NAME
 from assistant.media.proxy import plays_in_browser
 from assistant.store import Entry
 from assistant.ui.services import Services
+from assistant.ui.text import in_words
 
 KIND = "proxy"
 FAILED = "This file cannot be played here; the timeline and the answers still work."
@@ -50,7 +51,7 @@ def state(here: Services, entry: Entry) -> dict[str, Any]:
         try:
             job = begin_proxy(here, entry)
         except AssistantError as error:
-            return _view(reason=f"{error}.", can_make=True)
+            return _view(reason=f"{in_words(str(error))}.", can_make=True)
     if job.state in ("waiting", "running"):
         return _view(job=job)
     return _view(reason=STOPPED if job.state == "cancelled" else FAILED, can_make=True)

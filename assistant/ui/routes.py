@@ -12,15 +12,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from assistant.core.corrections import labels_of_person
 from assistant.errors import AssistantError
 from assistant.ui import playback, why
 from assistant.ui.files import LibraryFile
 from assistant.ui.guard import may_read, may_write
 from assistant.ui.library_view import job_view, shelf_view
 from assistant.ui.services import Services, services
+from assistant.ui.tasks import STOPS
+from assistant.ui.text import in_words
 from assistant.ui.uploads import upload
 from assistant.ui.view import desk_view, partial_view
 
+_VISIT = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PICTURE = re.compile(r"(keyframe|frames)-[0-9]{1,6}\.jpg")
 
@@ -59,6 +63,7 @@ def routes() -> list[BaseRoute]:
         Route("/api/why/{sha256}/{number:segment}", _writes(start_why), methods=["POST"]),
         Route("/api/why/{sha256}/{number:segment}", _writes(stop_why), methods=["DELETE"]),
         Route("/api/correct/{sha256}/{number:segment}", _writes(correct), methods=["POST"]),
+        Route("/api/stop/{visit}", _writes(stop_answer), methods=["POST"]),
         # Streamlit would answer with its page.
         Route("/api/{rest:path}", _reads(nothing), methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
     ]
@@ -80,7 +85,7 @@ def one_job(request: Request, here: Services) -> Response:
 
 
 def change_job(request: Request, here: Services) -> Response:
-    """Cancel a job, or let a stopped one go on."""
+    """Cancel a job, let a stopped one go on, or take one that has ended off the list."""
     job_id, action = request.path_params["job"], request.path_params["action"]
     job = here.jobs.job(job_id)
     if job is None:
@@ -89,6 +94,8 @@ def change_job(request: Request, here: Services) -> Response:
         here.jobs.cancel(job_id)
     elif action == "resume":
         here.jobs.retry(job_id)
+    elif action == "forget":
+        here.jobs.forget(job_id)
     else:
         return _missing()
     changed = here.jobs.job(job_id)
@@ -103,12 +110,10 @@ def desk(request: Request, here: Services) -> Response:
         return _missing()
     jobs = [job for job in here.jobs.jobs() if job.sha256 == entry.sha256 and job.kind == "analyze"]
     job = next((job for job in jobs if job.state in ("running", "waiting")), jobs[-1] if jobs else None)
-    timeline = library.timeline(entry.sha256)
+    timeline = library.analysed(entry.sha256)
     if timeline is not None:
-        fixed: dict[int, dict[str, str]] = {}
-        for correction in library.corrections(entry.sha256):
-            fixed.setdefault(correction.segment_id, {})[correction.kind] = correction.label
-        view = desk_view(timeline, fixed)
+        right = library.corrected(timeline)
+        view = desk_view(timeline, {segment.id: labels_of_person(segment) for segment in right.segments})
     else:
         # A long analysis is looked at every second: only what the page does not have yet.
         after = request.query_params.get("after", "")
@@ -169,6 +174,15 @@ def stop_why(request: Request, here: Services) -> Response:
     return JSONResponse({})
 
 
+def stop_answer(request: Request, here: Services) -> Response:
+    """End the answer that is being written in this visit."""
+    visit = request.path_params["visit"]
+    if not _VISIT.fullmatch(visit):
+        return _missing()
+    STOPS.press(visit)
+    return JSONResponse({})
+
+
 def _asked(request: Request) -> why.Asked:
     return why.Asked(_sha256(request), request.path_params["number"], _label(request))
 
@@ -176,7 +190,7 @@ def _asked(request: Request) -> why.Asked:
 def correct(request: Request, here: Services) -> Response:
     """Keep what the person says is right (``kind``, ``label`` in the query), or withdraw it (no label)."""
     library, sha256 = here.assistant.library, _sha256(request)
-    timeline = library.timeline(sha256)
+    timeline = library.analysed(sha256)
     segment = timeline.segment(request.path_params["number"]) if timeline else None
     kind, label = request.query_params.get("kind", ""), _label(request)
     if segment is None or kind not in ("action", "description"):
@@ -206,7 +220,7 @@ def _guarded(handler: Handler, allowed: Callable[[Request, Services], bool]) -> 
                 return JSONResponse({"what": "This page is out of date", "remedy": "reload it"}, status_code=403)
             return handler(request, here)
         except AssistantError as error:
-            return JSONResponse({"what": error.what, "remedy": error.remedy}, status_code=409)
+            return JSONResponse({"what": in_words(error.what), "remedy": in_words(error.remedy)}, status_code=409)
 
     async def endpoint(request: Request) -> Response:
         return await anyio.to_thread.run_sync(answer, request)

@@ -29,7 +29,8 @@ def page() -> None:
     if not hits:
         st.markdown(f"Nothing in the library matches “{markdown(one_line(query))}”. Other words may.")
         return
-    st.caption(f"{len(hits)} moments, the best first" + (" (there may be more)" if len(hits) == MOST_HITS else ""))
+    count = "1 moment" if len(hits) == 1 else f"{len(hits)} moments, the best first"
+    st.caption(count + (" (there may be more)" if len(hits) == MOST_HITS else ""))
     for hit in hits:
         _hit(here, hit)
 

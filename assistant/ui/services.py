@@ -69,6 +69,16 @@ def change(here: Services, overrides: Mapping[str, Any]) -> None:
         _current.append(_build(here.token, library, chosen_now=overrides))
 
 
+def with_track(number: int) -> dict[str, Any]:
+    """The options of a job that analyses a video by this sound track."""
+    return {"settings": {"speech": {"audio_track": number}}}
+
+
+def track_of(options: Mapping[str, Any]) -> int:
+    """The sound track that a job was asked to analyse a video by, 0 where it may choose."""
+    return int(options.get("settings", {}).get("speech", {}).get("audio_track", 0))
+
+
 def pack_name(here: Services) -> str:
     """The pack that speaks, or "no" where its weights are missing; the Models page says more."""
     try:

@@ -66,12 +66,27 @@ def _answers(now: Settings) -> dict[str, Any]:
         placeholder="the pack's own",
         help="A name of the hub's cache, a folder, or an address on this machine with the model's name behind #",
     )
+    seconds = st.number_input("Seconds for an answer", 5, 3600, int(now.chat.timeout_seconds), key="set-seconds")
+    context = st.number_input(
+        "Tokens that the language model holds",
+        0,
+        2_000_000,
+        now.chat.context_tokens,
+        key="set-context",
+        help="For a server that does not tell its context; 0 is what the server says.",
+    )
     withhold = st.toggle(
         "Leave out statements that the video does not support", now.chat.withhold_unsupported, key="set-withhold"
     )
     return {
         "speech": {"language": language or None},
-        "chat": {"answerer": answerer, "language_model": model.strip(), "withhold_unsupported": withhold},
+        "chat": {
+            "answerer": answerer,
+            "language_model": model.strip(),
+            "timeout_seconds": float(seconds),
+            "context_tokens": int(context),
+            "withhold_unsupported": withhold,
+        },
     }
 
 

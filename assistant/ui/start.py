@@ -76,6 +76,7 @@ def _begin(here: Services, path: Path, name: str) -> None:
         if job.sha256:
             go(WATCH, job.sha256)
         if job.state == "failed":
+            here.jobs.forget(job.id)  # it is told here, and no video came of it
             what, _, remedy = job.reason.partition("; ")
             raise VideoUnreadable(what, remedy)
         st.toast(f"{markdown(shown_name(name))} is in the queue.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from assistant.errors import AssistantError, Cancelled
 
 logger = logging.getLogger(__name__)
+
+PRESS_SECONDS = 60.0  # how long a press of Stop waits for the answer that it means, while a long page is drawn
 
 Work = Callable[["Task"], Any]
 
@@ -74,14 +77,41 @@ class Tasks:
                 del self._all[key]
 
 
+class Stops:
+    """Who pressed Stop, by visit. The answer under way looks here, and its run then ends as any other does.
+
+    Streamlit's own stop would end the run where it stands: what was not drawn yet is taken off the page, and the next
+    word about a part that is gone takes the whole page with it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pressed: dict[str, float] = {}
+
+    def press(self, visit: str) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._pressed = {one: at for one, at in self._pressed.items() if now - at < PRESS_SECONDS}
+            self._pressed[visit] = now
+
+    def pressed(self, visit: str) -> bool:
+        return time.monotonic() - self._pressed.get(visit, float("-inf")) < PRESS_SECONDS
+
+    def forget(self, visit: str) -> None:
+        """No answer is under way: a press that came too late means nothing."""
+        with self._lock:
+            self._pressed.pop(visit, None)
+
+
 TASKS = Tasks()
+STOPS = Stops()
 
 
 def _run(work: Work, task: Task) -> None:
     try:
         task.result = work(task)
-    except Cancelled as error:
-        task.what, task.remedy = "Stopped", error.remedy
+    except Cancelled:
+        task.what, task.remedy = "stopped; what has come so far is kept", "begin again to go on"
     except AssistantError as error:
         task.what, task.remedy = error.what, error.remedy
     except Exception:

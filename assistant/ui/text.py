@@ -31,6 +31,45 @@ def markdown(text: str) -> str:
     return "  \n".join(escaped_markdown(line).strip() for line in lines)
 
 
+# Sentences are written for the terminal as well; on a page the same thing is done by a press.
+_PULL = r"python -m assistant models pull"
+_SPOKEN = [
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (rf"run python -m assistant models verify, then {_PULL}", "get it again on the page Models"),
+        (r",? or (?:run|train it with:?) python -m assistant train \w+", ""),
+        (r"(?:run|fetch one with:) python -m assistant train \w+", "get a pack on the page Models"),
+        (
+            r"(?:; |,? or )?(?:(?:and )?run |fetch one with: )?"
+            rf"{_PULL}(?: --(?:pack|kind) \w+)?(?: again)?(?: to go on)?",
+            ", get it on the page Models",
+        ),
+        (r",? or name a folder with --from(?: as docs/packs\.md says)?", ""),
+        (r",? (?:laid out )?as docs/packs\.md says", ""),
+        (r"run (?:the same command|it) again(?: to go on)?", "try again"),
+        (
+            r"(?:,? or )?choose another (?:folder with )?--home(?: or ASSISTANT_HOME)?",
+            ", start with another folder",
+        ),
+        (r", with --home or ASSISTANT_HOME", " where the app is started"),
+        (r"allow more with --memory, or choose a smaller pack.*", "choose a smaller pack on the page Models"),
+        (r"leave --pack or --kind out", "choose another"),
+        (r"\.venv/bin/python -m pip install[^;]*", "make install"),
+        (r"<urlopen error ([^>]*)>", r"\1"),
+        (r"\[(?:Errno|WinError) -?\d+\] ", ""),
+        (r"(?:Temporary failure in name resolution|Name or service not known)", "the network cannot be reached"),
+        (r"(?:No address associated with hostname|Network is unreachable)", "the network cannot be reached"),
+    )
+]
+
+
+def in_words(text: str) -> str:
+    """A sentence of an error as the page says it: no commands, no options, no numbers of the system."""
+    for pattern, words in _SPOKEN:
+        text = pattern.sub(words, text)
+    return re.sub(" +(?=[ ,])", "", text).strip(" ,;")
+
+
 def time_link(span: Span, segment_id: int | None = None) -> str:
     """A place in the video as a link that the player listens for."""
     target = f"#t={span.start_seconds:.3f}" + (f"&s={segment_id}" if segment_id is not None else "")

@@ -20,6 +20,7 @@ from assistant.media.formats import HEAD_BYTES, looks_like_media
 from assistant.store import Library
 from assistant.ui.guard import may_write
 from assistant.ui.services import Services, services
+from assistant.ui.text import in_words
 
 logger = logging.getLogger(__name__)
 
@@ -125,4 +126,4 @@ def _queue(here: Services, path: Path, name: str) -> Response:
 
 
 def _refused(status: int, what: str, remedy: str) -> Response:
-    return JSONResponse({"what": what, "remedy": remedy}, status_code=status)
+    return JSONResponse({"what": in_words(what), "remedy": in_words(remedy)}, status_code=status)

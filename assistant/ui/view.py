@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +13,8 @@ from assistant.core.transcript import Part, cues, parts_by_segment
 from assistant.ui.colours import label_colour
 
 Json = dict[str, Any]
+
+_LOG_PROBABILITY = re.compile(r"average log-probability (-?[0-9]{1,3}(?:\.[0-9]{1,6})?)")
 
 # Used where a segment carries a flag without a sentence of its own.
 FLAG_SENTENCES = {
@@ -49,7 +53,7 @@ def desk_view(timeline: Timeline, corrections: Mapping[int, Mapping[str, str]] |
         "lanes": lanes(timeline.observations),
         "absences": [absence_sentence(absence) for absence in timeline.absences],
         "suppressed": [
-            {"start": item.span.start_seconds, "text": one_line(item.text), "reason": one_line(item.reason)}
+            {"start": item.span.start_seconds, "text": one_line(item.text), "reason": plain_reason(item.reason)}
             for item in timeline.suppressed
         ],
     }
@@ -132,6 +136,15 @@ def absence_sentence(absence: Absence) -> str:
     """What is not there and why, as a sentence."""
     what = ABSENCE_SENTENCES.get(absence.what, one_line(absence.what).capitalize())
     return f"{what}: {one_line(absence.reason).rstrip('.')}."
+
+
+def plain_reason(reason: str) -> str:
+    """Why words were not believed; the mean log-probability of a word as the share that it is, e^-0.33 = 72 %."""
+
+    def sure(found: re.Match[str]) -> str:
+        return f"each word about {100 * math.exp(min(0.0, float(found[1]))):.0f} % sure"
+
+    return _LOG_PROBABILITY.sub(sure, one_line(reason))
 
 
 def _score(score: ActionScore | Description) -> Json:

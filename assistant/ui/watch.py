@@ -6,13 +6,19 @@ import math
 
 import streamlit as st
 
+from assistant.core.plaintext import one_line
 from assistant.core.timeline import Timeline, clock
+from assistant.core.transcript import track_name
+from assistant.jobs import Job
 from assistant.store import Entry
 from assistant.ui import components
 from assistant.ui.chat_panel import chat_panel
-from assistant.ui.chrome import MODELS, START, choose_first, chosen, go, open_services, told
-from assistant.ui.services import Services, pack_name
+from assistant.ui.chrome import MODELS, START, choose_first, chosen, go, open_services, told, visit
+from assistant.ui.services import Services, pack_name, track_of, with_track
 from assistant.ui.text import markdown, shown_name
+
+UNDER_WAY = ("waiting", "running")
+TRACK_FIELDS = ("track", "other_tracks", "audio_track")
 
 
 def page() -> None:
@@ -38,7 +44,10 @@ def page() -> None:
 def _desk(here: Services, entry: Entry, timeline: Timeline | None) -> None:
     # A fragment: what the component tells must not end an answer that is streaming beside it.
     version = "analysed" if timeline else "running"
-    components.desk(here, entry.sha256, entry.video, version, _start_seconds())
+    job = _last_analysis(here, entry)
+    if timeline and job is not None and job.state in UNDER_WAY:
+        version = f"again {job.id}"  # the component then follows this job
+    components.desk(here, entry.sha256, entry.video, version, visit(), _start_seconds())
 
 
 def _start_seconds() -> float:
@@ -63,8 +72,48 @@ def _head(here: Services, entry: Entry, timeline: Timeline | None) -> None:
         st.caption(" · ".join(about), width="content")
         if pack == "demo":
             st.page_link(MODELS, label="Get the standard pack", help="For real videos; the page names its size")
+        if timeline is not None:
+            _sound_track(here, entry, timeline)
         with st.popover("", icon=":material/more_horiz:", help="This video", type="tertiary"):
             _menu(here, entry, timeline)
+
+
+def _last_analysis(here: Services, entry: Entry) -> Job | None:
+    jobs = [job for job in here.jobs.jobs() if job.sha256 == entry.sha256 and job.kind == "analyze"]
+    return next((job for job in jobs if job.state in UNDER_WAY), jobs[-1] if jobs else None)
+
+
+def _sound_track(here: Services, entry: Entry, timeline: Timeline) -> None:
+    """Which sound track was transcribed, where the file has several, and the choice of another."""
+    taken, others = timeline.provenance.speech.get("track"), timeline.provenance.speech.get("other_tracks")
+    if not taken or not others:
+        return
+    tracks = {track["number"]: one_line(track_name(track)) for track in (taken, *others)}
+    numbers = sorted(tracks)
+    job = _last_analysis(here, entry)
+    asked = track_of(job.options) if job is not None else 0
+    is_under_way = job is not None and job.state in UNDER_WAY
+    # A key of its own for each analysis and its end: then the choice shows again what was transcribed.
+    key = f"track-{entry.sha256[:12]}-{taken['number']}-{f'{job.id}-{job.state}' if job is not None else ''}"
+    st.selectbox(
+        "Sound track",
+        numbers,
+        index=numbers.index(asked if is_under_way and asked in numbers else taken["number"]),
+        format_func=lambda number: f"Sound track {tracks[number]}",
+        disabled=is_under_way,
+        key=key,
+        on_change=lambda: _hear(here, entry, st.session_state[key]),
+        label_visibility="collapsed",
+        width=240,
+        help="This one was transcribed. Choose another, and speech is analysed again; actions and scene are kept.",
+    )
+    if job is not None and job.state == "failed" and asked in tracks:
+        st.caption(f"Sound track {markdown(tracks[asked])} could not be analysed: {markdown(one_line(job.reason))}")
+
+
+def _hear(here: Services, entry: Entry, number: int) -> None:
+    with told():
+        here.jobs.submit(entry.path, entry.name, options={"sha256": entry.sha256, **with_track(number)})
 
 
 def _menu(here: Services, entry: Entry, timeline: Timeline | None) -> None:
@@ -76,9 +125,10 @@ def _menu(here: Services, entry: Entry, timeline: Timeline | None) -> None:
         with st.expander("How it was analysed"):
             for what, fed in (("Actions", "actions"), ("Scene", "descriptions"), ("Speech", "speech")):
                 values = getattr(timeline.provenance, fed)
-                st.caption(
-                    f"**{what}**: " + ", ".join(f"{key} {markdown(str(value))}" for key, value in values.items())
-                )
+                shown = {key: value for key, value in values.items() if key not in TRACK_FIELDS}
+                if track := values.get("track"):
+                    shown["sound track"] = track_name(track)
+                st.caption(f"**{what}**: " + ", ".join(f"{key} {markdown(str(value))}" for key, value in shown.items()))
     if st.button("Remove from the library", icon=":material/delete:", type="tertiary"):
         _remove(here, entry)
 

@@ -12,6 +12,7 @@ from assistant.core.documents import Json
 from assistant.jobs import Job
 from assistant.store import Entry
 from assistant.ui.services import Services
+from assistant.ui.text import in_words
 
 KIND = "explain"
 _LOST = ("The analysis has changed meanwhile", "ask again")
@@ -55,7 +56,7 @@ def look(here: Services, asked: Asked) -> dict[str, Any] | None:
         return _view("running", fraction=job.fraction, message=job.message)
     if job.state == "cancelled":
         return _view("failed", what="Stopped", remedy="ask again to go on where it stopped")
-    what, _, remedy = job.reason.partition("; ")
+    what, _, remedy = in_words(job.reason).partition("; ")
     return _view("failed", what=what or _LOST[0], remedy=remedy or _LOST[1])
 
 

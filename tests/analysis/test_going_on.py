@@ -60,12 +60,12 @@ def result(number):
 
 def test_a_beginning_is_never_taken_for_the_whole(home):
     library = Library(home)
-    stage = ResultStage(library, KEY)
+    stage = ResultStage(library, KEY, ABOUT)
     for number in range(3):
-        stage.add(span(number), result(number), ABOUT)
+        stage.add(span(number), result(number))
     stage.store(complete=False)
     assert load_results(library, KEY) is None
-    known = ResultStage(library, KEY).known
+    known = ResultStage(library, KEY, ABOUT).known
     assert [one for one, _ in known] == [span(number) for number in range(3)]
     assert [len(one.arrays["frames"]) for _, one in known] == [1, 2, 1]
 
@@ -73,24 +73,24 @@ def test_a_beginning_is_never_taken_for_the_whole(home):
 def test_rows_of_windows_that_the_document_does_not_know_yet_are_left_alone(home):
     """The arrays are stored first: a kill between the two leaves more rows than windows."""
     library = Library(home)
-    stage = ResultStage(library, KEY)
-    stage.add(span(0), result(0), ABOUT)
-    stage.add(span(1), result(1), ABOUT)
+    stage = ResultStage(library, KEY, ABOUT)
+    stage.add(span(0), result(0))
+    stage.add(span(1), result(1))
     stage.store(complete=False)
     document = library.load_stage(KEY)
-    stage.add(span(2), result(2), ABOUT)
+    stage.add(span(2), result(2))
     stage.store(complete=False)
     library.save_stage(KEY, document)
-    known = ResultStage(library, KEY).known
+    known = ResultStage(library, KEY, ABOUT).known
     assert len(known) == 2
     np.testing.assert_array_equal(known[1][1].arrays["frames"], result(1).arrays["frames"])
 
 
 def test_what_grew_is_whole_in_the_end_and_a_shared_result_lies_there_once(home):
     library = Library(home)
-    stage, first = ResultStage(library, KEY), result(1)
+    stage, first = ResultStage(library, KEY, ABOUT), result(1)
     for number in range(3):
-        stage.add(span(number), first if number != 1 else result(2), ABOUT)
+        stage.add(span(number), first if number != 1 else result(2))
     assert stage.store(complete=True)[0] is first
     about, results = load_results(library, KEY)
     assert about == ABOUT

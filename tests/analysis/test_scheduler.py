@@ -12,10 +12,10 @@ from assistant.analysis.analyzers.scene import SceneAnalyzer
 from assistant.analysis.scheduler import Witness, observe_windows
 from assistant.analysis.windows import WindowPlan, Windows
 from assistant.config import ComputeSettings, Settings
-from assistant.core.clip import ClipSpec
 from assistant.core.progress import never
 from assistant.core.timeline import Span
 from assistant.media.prefetch import batches
+from assistant.media.sampling import ClipSpec
 from assistant.media.video import Picture
 from assistant.models.protocols import Recognition
 
@@ -72,7 +72,7 @@ class Remembering:
     def knows(self, index, span):
         return index < len(self.known) and self.known[index][0] == span
 
-    def add(self, span, result, about):
+    def add(self, span, result):
         self.kept.append((span, result))
 
 
@@ -104,9 +104,7 @@ def seen(stream, save_work=True, recognizer=None, image_text_encoder=None, batch
     witnesses = []
     for kind in kinds:
         earlier = [(one.span, one.results[kind.kind]) for one in known]
-        analyzer = kind(context)
-        analyzer.about = dict
-        witnesses.append(Witness(analyzer, stage=Remembering(earlier)))
+        witnesses.append(Witness(kind(context), stage=Remembering(earlier)))
     ready = windows.of(iter(stream), lambda _: None)
     return [Observed(one) for one in observe_windows(ready, witnesses, batch, lambda *_: None, never)]
 

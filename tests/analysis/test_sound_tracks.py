@@ -1,6 +1,8 @@
 """Which sound was heard, with the demo pack: speech beside hum, beside a commentary, in a film's centre, too early."""
 
+import numpy as np
 import pytest
+from making_media import scene, tone, write
 
 from assistant.config import load
 from assistant.engine import Assistant
@@ -75,3 +77,20 @@ def test_a_detection_that_is_stopped_is_not_taken_for_silence(media, home):
         engine.analyze(path, progress=progress, cancelled=stop)
     assert asked
     assert words_of(engine.analyze(path)) == WORDS
+
+
+def test_a_silent_track_that_is_asked_for_is_named_beside_the_others(tmp_path, home):
+    """Else nobody could be offered the way back."""
+    path = write(tmp_path / "a.mp4", [scene(1)] * 25, [np.zeros(16_000, np.float32), tone(1.0)])
+    timeline = analyze(home, path, audio_track=1)
+    speech = timeline.provenance.speech
+    assert (speech["audio_track"], speech["track"]["number"]) == (1, 1)
+    assert [track["number"] for track in speech["other_tracks"]] == [2]
+    assert ("speech", "the sound track is silent") in [(absence.what, absence.reason) for absence in timeline.absences]
+
+
+def test_of_a_choice_that_was_left_open_the_timeline_says_so(tmp_path, home):
+    path = write(tmp_path / "a.mp4", [scene(1)] * 25, [tone(1.0), tone(1.0, 100.0)])
+    speech = analyze(home, path).provenance.speech
+    assert speech["audio_track"] == 0
+    assert speech["track"]["number"] == 1

@@ -239,23 +239,85 @@ def test_questions_are_suggested_that_the_video_answers(timeline):
     assert chat.suggestions(timeline_of([])) == []
 
 
-def test_a_model_behind_a_server_answers_through_the_whole_way(timeline):
-    from test_openai_api import Server, chunk
+@pytest.fixture
+def server():
+    from test_openai_api import Server
+
+    made = Server()
+    yield made
+    made.http.shutdown()
+    made.http.server_close()
+
+
+def test_a_model_behind_a_server_answers_through_the_whole_way(timeline, server):
+    from test_openai_api import chunk
 
     from assistant.models.chat.openai_api import OpenAIChatModel
 
-    server = Server()
     server.script = [chunk("The blue square "), chunk("rotates [S2]."), chunk(None, "stop"), "data: [DONE]"]
-    try:
-        got = ask("What rotates?", timeline, OpenAIChatModel(server.address, "tiny"))
-        assert got.text == "The blue square rotates [S2]."
-        server.script = [chunk("The blue square "), "drop"]
-        got = ask("What rotates?", timeline, OpenAIChatModel(server.address, "tiny"))
-        assert got.model == "extractive"
-        assert "The language model did not answer" in got.notices[0]
-    finally:
-        server.http.shutdown()
-        server.http.server_close()
+    got = ask("What rotates?", timeline, OpenAIChatModel(server.address, "tiny"))
+    assert got.text == "The blue square rotates [S2]."
+    assert got.model.startswith("tiny at 127.0.0.1")
+    server.script = [chunk("The blue square "), "drop"]
+    got = ask("What rotates?", timeline, OpenAIChatModel(server.address, "tiny"))
+    assert got.model == "extractive"
+    assert "The language model did not answer" in got.notices[0]
+
+
+def test_evidence_is_trimmed_to_what_a_server_turns_out_to_hold(server):
+    from test_openai_api import chunk
+
+    from assistant.models.chat.openai_api import OpenAIChatModel
+
+    long = timeline_of(SHAPES * 40)
+    server.script = [chunk("The blue square rotates [S2]."), chunk(None, "stop"), "data: [DONE]"]
+    server.holds = 1500
+    settings = replace(SETTINGS, chat=replace(SETTINGS.chat, answer_tokens=50))
+    model = OpenAIChatModel(server.address)
+    got = ask("What rotates?", long, model, settings=settings)
+    assert got.model.startswith("tiny at")
+    assert not got.notices
+    assert len(server.requests) > 1
+    words = [len(request["messages"][0]["content"].split()) for request in server.requests]
+    assert words[-1] < words[0]
+    before = len(server.requests)
+    ask("What rotates?", long, model, settings=settings)
+    assert len(server.requests) == before + 1, "what was learned is kept"
+    server.holds = 100  # less than the rules alone
+    got = ask("What rotates?", long, model, settings=settings)
+    assert got.model == "extractive"
+    assert "context" in got.notices[0]
+
+
+def test_a_further_turn_sends_a_server_what_it_has_read_and_more(timeline, server):
+    from test_openai_api import chunk
+
+    from assistant.models.chat.openai_api import OpenAIChatModel
+
+    server.script = [chunk("The blue square rotates [S2]."), chunk(None, "stop"), "data: [DONE]"]
+    model = OpenAIChatModel(server.address)
+    first = ask("What rotates?", timeline, model)
+    ask("When does the triangle vanish?", timeline, model, history=[Turn("What rotates?", first)])
+    one, two = (request["messages"] for request in server.requests)
+    assert two[: len(one)] == one
+    assert two[len(one)] == {"role": "assistant", "content": first.text}
+
+
+def test_where_the_model_is_missing_the_rules_answer_and_say_so(timeline):
+    from assistant.errors import ModelUnavailable
+
+    got = ask("What rotates?", timeline, missing=ModelUnavailable("no language model answers at X", "start the server"))
+    assert got.model == "extractive"
+    assert got.found
+    assert got.notices == (
+        "The language model did not answer (no language model answers at X; start the server)."
+        " This answer was put together without it.",
+    )
+
+
+def test_a_model_that_was_stopped_before_its_first_word_is_not_credited(timeline):
+    got = ask("What rotates?", timeline, Scripted("The blue square."), cancelled=lambda: True)
+    assert (got.model, got.text) == ("extractive", "")
 
 
 def test_an_answer_in_another_language_stands_with_its_places_and_says_what_was_not_checked(timeline):

@@ -10,7 +10,7 @@ from timelines import SHAPES, timeline_of
 
 from assistant.chat.summarize import Summary, summarize
 from assistant.config import Settings
-from assistant.errors import Cancelled, ModelFailed
+from assistant.errors import Cancelled, ModelFailed, ModelUnavailable
 
 SETTINGS = Settings(home=Path("unused"))
 
@@ -52,8 +52,10 @@ def test_a_model_sums_up_chapters_and_whole_and_loses_what_has_no_support():
 
 def test_a_model_that_fails_leaves_the_composed_text_and_a_notice():
     summary = summarize(timeline_of(SHAPES), model=Scripted(ModelFailed("gone", "start it")), settings=SETTINGS)
-    assert summary.whole.model == "extractive"
+    assert summary.whole.model == summary.model == "extractive", "it said nothing"
     assert "gone" in summary.notices[0]
+    missing = ModelUnavailable("no language model answers", "start the server")
+    assert "no language model answers" in summarize(timeline_of(SHAPES), settings=SETTINGS, missing=missing).notices[0]
 
 
 def test_a_summary_can_be_stopped():

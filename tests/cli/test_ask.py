@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 from timelines import SHAPES, timeline_of
 
 from assistant.cli.main import main
+from assistant.config import load
 from assistant.core.timeline import Answer
 
 
@@ -61,3 +63,38 @@ def test_a_file_that_is_no_timeline_is_told_in_one_line(tmp_path, capsys):
     path.write_text("{}", encoding="utf-8")
     assert ask(tmp_path, str(path), "What?") == 3
     assert "no timeline" in capsys.readouterr().err
+
+
+def test_a_server_that_is_down_leaves_the_rules_to_answer_with_a_notice(tmp_path, timeline, capsys, monkeypatch):
+    monkeypatch.setattr("assistant.cli.common.engine_for", None)  # it would limit this very process
+    monkeypatch.setattr("assistant.cli.ask.engine_for", _engine)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    for model in (address, f"{address}#tiny"):
+        monkeypatch.setenv("ASSISTANT_LANGUAGE_MODEL", model)
+        assert ask(tmp_path, timeline, "What rotates?") == 0
+        said = capsys.readouterr()
+        assert said.out == "Blue square, rotating [S2].\n  [S2] 0:04.0-0:08.0\n"
+        assert "The language model did not answer" in said.err
+    monkeypatch.setenv("ASSISTANT_LANGUAGE_MODEL", address)
+    assert ask(tmp_path, timeline, "What rotates?", "--answerer", "llm") == 4
+    assert "no language model answers" in capsys.readouterr().err
+    assert ask(tmp_path, timeline, "What rotates?", "--answerer", "extractive") == 0
+    assert capsys.readouterr().err == ""
+
+
+def _engine(settings, asks=False):
+    from assistant.engine import Assistant
+
+    return Assistant(settings)
+
+
+@pytest.mark.parametrize("name", ["ASSISTANT_ANSWER_SECONDS", "ASSISTANT_CONTEXT_TOKENS"])
+def test_numbers_of_the_environment_are_read_and_slips_told(tmp_path, timeline, capsys, monkeypatch, name):
+    monkeypatch.setenv(name, "4096")
+    chat = load(home=tmp_path).chat
+    assert 4096 in (chat.timeout_seconds, chat.context_tokens)
+    monkeypatch.setenv(name, "soon")
+    assert ask(tmp_path, timeline, "What rotates?") == 3
+    assert f"{name} is 'soon'" in capsys.readouterr().err

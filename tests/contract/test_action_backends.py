@@ -11,9 +11,9 @@ from conftest import SAMPLE
 from packs_at_hand import write_pack
 
 from assistant.config import load
-from assistant.core.clip import Clip
 from assistant.engine import Assistant
 from assistant.errors import ModelUnavailable
+from assistant.media.sampling import Clip
 from assistant.models import registry
 from assistant.models.protocols import ClipClassifier
 from assistant.ui.view import desk_view

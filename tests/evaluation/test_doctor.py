@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 from packs_at_hand import tiny_pack
 
-from assistant.config import ComputeSettings, Settings
+from assistant.config import ChatSettings, ComputeSettings, Settings
 from assistant.evaluation.doctor import examine, minutes_per_minute
 from assistant.models.packs.catalog import folder_pack
 from assistant.models.runtime import device as devices
@@ -31,6 +31,10 @@ def test_it_looks_at_everything_and_each_problem_has_a_remedy(home, pack_folder)
     )
     assert "using the tiny pack" in text
     assert all(f"{kind}: " in text for kind in ("Actions", "Scene", "Speech")), "each kind says which model"
+    assert text.count("s for a minute of video (rough)") == 3, "and how fast it is here"
+    assert "Check of statements: " in text
+    assert "for this machine: Qwen3-" in text
+    assert "not here yet: Language model: " in text
     assert "not here yet: Search by meaning: all-MiniLM-L6-v2" in text
     assert "models pull --kind embed" in text
 
@@ -86,3 +90,31 @@ def test_what_was_freed_goes_back_to_the_system():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert int(done.stdout) > 100e6
+
+
+def test_servers_on_this_machine_are_named_with_the_way_to_talk_with_them(home, pack_folder, monkeypatch):
+    from assistant.models.chat import servers
+
+    found = servers.Server("Ollama", "http://127.0.0.1:11434/v1", (servers.Listed("qwen3:4b"),))
+    monkeypatch.setattr(servers, "nearby", lambda: [found])
+    text = "\n".join(str(finding) for finding in examine(Settings(home, pack=str(pack_folder))))
+    assert "Ollama is at http://127.0.0.1:11434/v1 with qwen3:4b; " in text
+    assert "ASSISTANT_LANGUAGE_MODEL=http://127.0.0.1:11434/v1#" in text
+    monkeypatch.setattr(servers, "nearby", list)
+    text = "\n".join(str(finding) for finding in examine(Settings(home, pack=str(pack_folder))))
+    assert "no server of language models" in text
+
+
+def test_the_language_model_of_the_settings_is_looked_for(home, pack_folder, tmp_path):
+    from test_openai_api import Server
+
+    server = Server()
+    chat = ChatSettings(language_model=f"{server.address}#tiny")
+    settings = Settings(home, pack=str(pack_folder), chat=chat)
+    try:
+        text = "\n".join(str(finding) for finding in examine(settings))
+        assert f"Language model: {server.address}#tiny, which answers" in text
+    finally:
+        server.http.shutdown()
+        server.http.server_close()
+    assert any("nobody answers at" in finding.what for finding in examine(settings))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from making_media import scene
+from making_media import scene, write_heic
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -133,7 +133,32 @@ def test_damaged_and_far_too_large_images_are_one_line(tmp_path):
         probe(path, Limits(max_pixels=1000))
 
 
-def test_a_heic_picture_says_what_to_do(tmp_path):
+def test_a_damaged_heic_picture_says_what_to_do(tmp_path):
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
-    with pytest.raises(VideoUnreadable, match="is a HEIC picture; save it as JPEG or PNG"):
+    with pytest.raises(VideoUnreadable, match="is a HEIC picture that cannot be decoded here; save it as JPEG or PNG"):
         probe(tmp_path / "a.heic", LIMITS)
+
+
+def test_a_heic_picture_is_one_picture_of_a_second(tmp_path):
+    path = write_heic(tmp_path / "photo.heic", scene(5, 192, 128))
+    video = probe(path, LIMITS)
+    assert (video.width, video.height, video.duration_seconds, video.is_still) == (192, 128, 1.0, True)
+    assert (video.container, video.has_audio) == ("heic", False)
+    assert [p.pts_seconds for p in read(path, video, frame_size=48, frame_rate=10)] == [0.0]
+    assert np.abs(first(path) - scene(5, 192, 128)).mean() < 12
+    assert looks_like_media(path.read_bytes()[:HEAD_BYTES])
+    assert path.suffix in EXTENSIONS
+
+
+def test_a_heic_picture_in_tiles_is_refused_in_one_sentence_and_its_first_tile_not_taken_for_it(tmp_path):
+    path = write_heic(tmp_path / "photo.heic", scene(5, 192, 128), main_item=b"grid")
+    with pytest.raises(
+        VideoUnreadable, match="is a HEIC picture in tiles, which are not put together here; save it as"
+    ):
+        probe(path, LIMITS)
+
+
+def test_a_heic_picture_over_the_limit_is_refused_before_it_is_decoded(tmp_path):
+    path = write_heic(tmp_path / "photo.heic", scene(5, 192, 128))
+    with pytest.raises(VideoTooLarge, match="192 x 128"):
+        probe(path, Limits(max_pixels=10_000))

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from assistant.core.clip import Clip, ClipSpec
 from assistant.core.timeline import Span
-from assistant.media.sampling import FrameBuffer, clip_spans, judge_protocol, sample_times
+from assistant.media.sampling import Clip, ClipSpec, FrameBuffer, clip_spans, judge_protocol, sample_times
 
 SPEC = ClipSpec(num_frames=16, frames_per_second=4.0, size=64)
 

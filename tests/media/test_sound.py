@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 from making_media import scene, tone, write
 
-from assistant.analysis.analyzer import HeardTrack
+from assistant.analysis.analyzer import TrackChoice
 from assistant.analysis.analyzers.speech import choose_track
 from assistant.analysis.stages import load_findings, save_findings
 from assistant.config import Limits
@@ -311,10 +311,14 @@ def test_a_silent_track_that_was_asked_for_is_told_to_be_silent(tmp_path):
 
 
 def test_the_track_that_was_heard_and_the_others_come_back_from_the_store(tmp_path):
-    found = HeardTrack(SoundTrack(2, "deu", "Kommentar"), (SoundTrack(1, "eng"),))
+    found = TrackChoice(SoundTrack(2, "deu", "Kommentar"), (SoundTrack(1, "eng"),))
     library = Library(tmp_path)
     key = stage_key("", "speech", "", "", {})
     save_findings(library, key, [found])
+    assert load_findings(library, key) == (found,)
+    document = library.load_stage(key)
+    document["findings"][0]["type"] = "HeardTrack"  # as earlier versions wrote it
+    library.save_stage(key, document)
     assert load_findings(library, key) == (found,)
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import subprocess
 import threading
 import time
 import zipfile
@@ -18,7 +19,7 @@ from packs_at_hand import tiny_pack
 
 from assistant.config import Settings
 from assistant.errors import Cancelled, InputUnusable, LibraryUnusable, ModelUnavailable
-from assistant.models.packs import catalog, fetch, packages
+from assistant.models.packs import catalog, download, fetch, packages
 from assistant.models.packs.catalog import Part
 from assistant.models.packs.download import pull, pull_pack
 from assistant.models.packs.fetch import fetch_file
@@ -261,6 +262,116 @@ def test_a_host_that_falls_silent_or_crawls_is_given_up(tmp_path, hub, monkeypat
     with pytest.raises(TimeoutError):
         fetch_file(address, tmp_path / "base.pt", sha256, lambda done, total: None)
     assert not (tmp_path / "base.pt").exists()
+
+
+def fetched(*plan: dict) -> list[dict]:
+    """What the fetching process tells of a plan."""
+    out = io.StringIO()
+    items = [{"start": "", "shown": "tiny", "licence": "MIT", **item} for item in plan]
+    fetch.main(io.StringIO(json.dumps(items)), out)
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_one_file_that_is_gone_leaves_its_model_unfinished_and_the_next_whole(tmp_path, hub, pack_folder, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
+    hub.files.update({path.name: path.read_bytes() for path in (pack_folder / "actions").iterdir()})
+    honest = hub._answer
+
+    def one_gone(self, send_body):
+        if self.path.startswith("/someone/torn/") and self.path.endswith("model.safetensors"):
+            self._send(404, b"", {}, send_body)
+        else:
+            honest(self, send_body)
+
+    monkeypatch.setattr(hub, "_answer", one_gone)
+    wanted = {"kind": "actions", "source": "someone/torn", "folder": str(tmp_path / "torn")}
+    told = fetched(wanted, {"kind": "actions", "source": "someone/whole", "folder": str(tmp_path / "whole")})
+    ends = {message["source"]: message for message in told if message["event"] in ("failed", "done")}
+    assert ends["someone/torn"]["event"] == "failed"
+    assert "404" in ends["someone/torn"]["reasons"][0]
+    assert ends["someone/whole"]["event"] == "done"
+    assert not (tmp_path / "torn" / "model.safetensors").exists()
+    monkeypatch.setattr(hub, "_answer", honest)
+    assert fetched(wanted)[-1]["event"] == "done", "the next call goes on"
+
+
+def test_a_host_that_crawls_does_not_keep_another_hosts_model_from_coming(tmp_path, hub, pack_folder, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
+    monkeypatch.setattr(fetch, "_JUDGED_AFTER_SECONDS", 0.2)
+    whole = bytes(300_000)
+    sha256 = hashlib.sha256(whole).hexdigest()
+    hub.files.update({path.name: path.read_bytes() for path in (pack_folder / "actions").iterdir()})
+    hub.files[f"{sha256}/base.pt"] = whole
+    monkeypatch.setattr("whisper._MODELS", {"base": f"{hub.address}/plain/{sha256}/base.pt"})
+    monkeypatch.setattr(packages, "SOURCES", {})
+    honest, asked = hub._answer, []
+
+    def crawls(self, send_body):
+        asked.append(self.path)
+        if "/resolve/" not in self.path:
+            return honest(self, send_body)
+        self.send_response(200)
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        for _ in range(40):
+            self.wfile.write(b"0" * 10)
+            time.sleep(0.05)
+
+    monkeypatch.setattr(hub, "_answer", crawls)
+    told = fetched(
+        {"kind": "actions", "source": "someone/slow", "folder": str(tmp_path / "slow")},
+        {"kind": "actions", "source": "someone/other", "folder": str(tmp_path / "other")},
+        {"kind": "speech", "source": "whisper:base", "folder": str(tmp_path / "speech")},
+    )
+    ends = {message["source"]: message for message in told if message["event"] in ("failed", "done")}
+    assert "too slow" in ends["someone/slow"]["reasons"][0]
+    assert "no answer before" in ends["someone/other"]["reasons"][0], "a host that crawls is waited for once"
+    assert not any("someone/other" in path for path in asked)
+    assert ends["whisper:base"]["event"] == "done"
+    assert (tmp_path / "speech" / "base.pt").read_bytes() == whole
+
+
+def test_how_much_has_come_how_fast_and_of_how_much_is_told(monkeypatch):
+    clock = iter([10.0, 12.0, 13.0])
+    monkeypatch.setattr(download.time, "monotonic", lambda: next(clock))
+    parts = [Part("speech", "whisper:base", "MIT", 145_000_000), Part("embed", "a/b", "Apache-2.0", 91_000_000)]
+    said = []
+    progress = download._Progress(parts, said.append)
+    progress("speech", 5_000_000, 150_000_000)
+    progress("speech", 65_000_000, 150_000_000)
+    progress("speech", 65_000_000, 150_000_000)  # nothing has come since
+    progress.finished("speech")
+    progress("embed", 1_000_000, 91_000_000)
+    assert said == [
+        "speech: 5.0 MB of 150.0 MB; 5.0 MB of 241.0 MB in all",
+        "speech: 65.0 MB of 150.0 MB, 30.0 MB/s; 65.0 MB of 241.0 MB in all",
+        "embed: 1.0 MB of 91.0 MB; 151.0 MB of 241.0 MB in all",
+    ]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_disk_that_fills_while_it_is_fetched_is_said_and_gone_on_with_when_there_is_room(tmp_path, hub, monkeypatch):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("this system lets nobody mount a small disk")
+    try:
+        whole = np.random.default_rng(0).bytes(3_000_000)
+        sha256 = hashlib.sha256(whole).hexdigest()
+        hub.files[f"{sha256}/base.pt"] = whole
+        monkeypatch.setattr("whisper._MODELS", {"base": f"{hub.address}/plain/{sha256}/base.pt"})
+        wanted = {"kind": "speech", "source": "whisper:base", "folder": str(disk / "speech")}
+        assert fetched(wanted)[-1] == {"event": "full", "folder": str(disk / "speech")}
+        assert not (disk / "speech" / "base.pt").exists()
+        have = (disk / "speech" / "base.pt.part").stat().st_size
+        subprocess.run(["mount", "-o", "remount,size=9m", disk], check=True)
+        assert fetched(wanted)[-1]["event"] == "done"
+        assert have > 0
+        assert hub.ranges == [f"bytes={have}-"]
+        assert (disk / "speech" / "base.pt").read_bytes() == whole
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")

@@ -12,7 +12,7 @@ from conftest import SHARED
 
 from assistant.errors import ModelFailed, ModelUnavailable
 from assistant.models.protocols import GenerationOptions, Message
-from assistant.models.runtime.queues import FairLock
+from assistant.models.runtime.budget import FairLock
 
 FOLDER = SHARED / "models" / "stories260K_hf"
 TEMPLATE = (

@@ -11,9 +11,9 @@ from packs_at_hand import tiny_pack, write_pack, write_transcriber
 from assistant.config import ChatSettings, DescriptionSettings, Settings
 from assistant.errors import ModelUnavailable
 from assistant.models import registry as packs
-from assistant.models.packs import catalog
+from assistant.models.packs import catalog, language
 from assistant.models.packs.catalog import GIB, KINDS
-from assistant.models.packs.verify import verify, verify_pack, write_manifest
+from assistant.models.packs.verify import describe, verify, verify_pack, write_manifest
 from assistant.models.registry import Models, resolve
 from assistant.models.runtime.device import Machine
 
@@ -60,7 +60,7 @@ def test_auto_takes_for_each_kind_the_best_that_is_here_and_says_which_speaks_fo
     assert pack.location("speech") == settings.home / "packs" / "starter" / "speech"
     assert pack.label_lists == ("world",), "the label lists belong to the model that looks at scenes"
     assert "speech by the starter pack" in pack.notice
-    assert pack.location("language") is None, "the demo's language model reads its own witnesses alone"
+    assert pack.location("language") is None, "none of these packs brings a language model"
     assert "models pull" in pack.notice
 
 
@@ -157,7 +157,7 @@ def test_a_language_model_answers_by_itself_only_where_one_is_named_or_the_pack_
 
 
 def test_every_pack_says_what_each_model_is_for_how_big_and_under_which_licence(settings):
-    rows = packs.describe(settings)
+    rows = describe(settings)
     standard = [row for row in rows if row.pack == "standard"]
     assert [row.kind for row in standard] == ["actions", "descriptions", "speech", "language"]
     assert all(row.licence and row.size_bytes > 10**6 and row.purpose for row in standard)
@@ -175,6 +175,11 @@ def test_every_pack_says_what_each_model_is_for_how_big_and_under_which_licence(
         (Machine(32 * GIB, 16, 6 * GIB), "whisper:turbo", "Qwen/Qwen3-1.7B"),
         (Machine(32 * GIB, 16, 16 * GIB), "whisper:turbo", "Qwen/Qwen3-4B-Instruct-2507"),
         (Machine(32 * GIB, 16, 80 * GIB), "whisper:turbo", "Qwen/Qwen3-8B"),
+        # 1,750 tokens within 5 s: 1.4 billion weights take 4.9e12 operations, 0.44 billion 1.5e12.
+        (Machine(32 * GIB, 16, 0, 1.0e12), "whisper:small", "Qwen/Qwen3-1.7B"),
+        (Machine(32 * GIB, 16, 0, 9.7e11), "whisper:small", "Qwen/Qwen3-0.6B"),
+        (Machine(8 * GIB, 4, 0, 1.0e15), "whisper:base", "Qwen/Qwen3-0.6B"),
+        (Machine(32 * GIB, 16, 80 * GIB, 4.0e12), "whisper:turbo", "Qwen/Qwen3-4B-Instruct-2507"),
     ],
 )
 def test_the_standard_pack_is_as_large_as_the_machine_bears(tmp_path, machine, speech, language):
@@ -255,3 +260,32 @@ def test_models_that_do_not_fit_together_are_loaded_one_after_the_other(settings
     assert models.recognizer() is recognizer
     models.transcriber()
     assert models.recognizer() is not recognizer
+
+
+def test_why_a_language_model_is_taken_is_told_with_its_seconds():
+    told = language.reason(Machine(32 * GIB, 16, 0, 9.7e11))
+    assert told == (
+        "Qwen3-0.6B begins to answer a usual question (1,750 tokens) after about 1.6 s; Qwen3-1.7B would take 5.1 s"
+    )
+    assert "does not fit the memory" in language.reason(Machine(8 * GIB, 4, 0, 1e15))
+    slow = language.reason(Machine(32 * GIB, 2, 0, 1e11))
+    assert "after about 15 s; that is more than 5 s, and it is the smallest" in slow
+    assert "by memory alone" in language.reason(Machine(32 * GIB, 2))
+    assert "the largest that is offered" in language.reason(Machine(32 * GIB, 2, 80 * GIB, 1e15))
+
+
+def test_how_fast_a_prompt_is_read_is_measured_once_for_a_machine(settings, monkeypatch):
+    monkeypatch.setattr(language, "is_busy", lambda: True)
+    assert language.measured_rate(settings.home, settings.compute) == 0, "a busy machine says little"
+    monkeypatch.setattr(language, "is_busy", lambda: False)
+    rate = language.measured_rate(settings.home, settings.compute)
+    assert 1e8 < rate < 1e16
+    assert packs.machine(settings).reading_rate == rate
+    monkeypatch.setattr(language.subprocess, "run", None)  # it is not measured again
+    assert language.measured_rate(settings.home, settings.compute) == rate
+    other = replace(settings.compute, precision="bfloat16")
+    assert language.stored_rate(settings.home, other) == 0
+    (settings.home / "packs" / "machine.json").write_text('{"machine": [], "reading_rate": 1e12}')
+    assert language.stored_rate(settings.home, settings.compute) == 0
+    (settings.home / "packs" / "machine.json").write_text("{")
+    assert language.stored_rate(settings.home, settings.compute) == 0

@@ -10,9 +10,9 @@ import json
 import numpy as np
 import pytest
 
-from assistant.core.clip import Clip
+from assistant.media.sampling import Clip
 from assistant.models.actions.vjepa2 import PUBLISHED, VJepa2Recognizer, clip_spec, published_spec
-from assistant.models.packs import catalog
+from assistant.models.packs import catalog, language
 from assistant.models.runtime.device import Machine
 
 # What the hub's config.json of each probe says beyond the defaults of transformers' VJEPA2Config (those of ViT-L).
@@ -119,7 +119,7 @@ def test_the_language_models_are_as_large_as_the_catalog_says(source):
     with torch.device("meta"):
         model = Qwen3ForCausalLM(config)
     counted = sum(parameter.numel() for parameter in model.parameters())
-    sizes = {name: size for name, size, _, _ in catalog._LANGUAGE_SIZES}
+    sizes = {size.source: size.download_bytes for size in language.SIZES}
     # The two small ones are stored with the tied output matrix written out once more.
     stored = counted + (width * 151_936 if source in ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-1.7B") else 0)
     assert sizes[source] == pytest.approx(2 * stored, rel=0.02)

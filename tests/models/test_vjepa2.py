@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.core.clip import Clip
 from assistant.errors import ModelUnavailable
+from assistant.media.sampling import Clip
 from assistant.models.actions.vjepa2 import PUBLISHED, VJepa2Recognizer, clip_spec
-from assistant.models.runtime.queues import one_ahead
+from assistant.models.runtime.budget import one_ahead
 
 LABELS = ("Opening [something]", "Closing [something]", "Pouring")
 SIZE = 64

@@ -11,8 +11,8 @@ from test_vjepa2 import SIZE, clip_of, write_checkpoint
 
 from assistant.analysis.windows import Windows, window_plan
 from assistant.config import load
-from assistant.core.clip import Clip
 from assistant.media.probe import Limits, probe
+from assistant.media.sampling import Clip
 from assistant.media.video import read
 from assistant.models.actions.vjepa2 import VJepa2Recognizer
 from assistant.models.runtime import device as devices

@@ -7,7 +7,7 @@ import pytest
 from test_vjepa2 import SIZE, clip_of, write_checkpoint
 from test_vjepa2_fast import DEMO, WINDOWS, plain_model, windows_of_generated_videos
 
-from assistant.core.clip import Clip
+from assistant.media.sampling import Clip
 from assistant.models.actions import vjepa2
 from assistant.models.actions.vjepa2 import VJepa2Recognizer
 from assistant.models.actions.vjepa2_still import REFRESH, Still, StillEncoder, still_of, together

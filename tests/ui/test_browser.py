@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 from conftest import ROOT, SAMPLE
 
+from assistant.core.timeline import Answer
+from assistant.store import Library
+
 SECONDS = 120  # a busy machine of two cores is slow; what must be quick is measured on its own
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 HOSTILE = '<img src=x onerror="window.hacked=1">[x](javascript:alert(1)) :smile: **b**.mp4'
@@ -212,6 +215,7 @@ def test_a_damaged_file_is_told_in_one_line_and_leaves_no_entry(page, app, media
     said = page.locator(".drop .flag").inner_text()
     assert "truncated_no_moov.mp4" in said
     assert "Traceback" not in said
+    page.locator(".shelf .title", has_text="truncated_no_moov").first.wait_for(state="detached")
 
 
 def test_an_upload_of_500_mb_leaves_the_memory_alone(page, app, tmp_path):
@@ -299,6 +303,58 @@ def test_stop_in_the_middle_of_an_answer_keeps_what_was_said(page, desk):
     assert "First a red circle is moving left" in page.locator("[data-testid=stChatMessage]").nth(1).inner_text()
 
 
+STOP_AFTER = """milliseconds => {
+    window.pressed = false;
+    const find = () => document.querySelector('[data-testid=stChatInputStopButton]');
+    const press = () => { if (find()) find().click(); window.pressed = true; };
+    const look = () => find() ? setTimeout(press, milliseconds) : requestAnimationFrame(look);
+    look();
+}"""
+
+
+@pytest.mark.parametrize("stops", [6, pytest.param(100, marks=pytest.mark.soak)])
+def test_stop_never_costs_the_page(page, desk, stops):
+    """At every moment from the first sight of the button on, in a long conversation."""
+    with Library(desk.home) as library:
+        conversation = library.chats.start(desk.sha256)
+        for number in range(60):
+            answer = Answer(f"Question {number}?", "A red circle moves left [S1]. " * 5)
+            library.chats.append_turn(conversation, answer.question, answer)
+        watch(page, desk)
+        for number in range(stops):
+            page.evaluate(STOP_AFTER, 1200 * number / stops)
+            ask(page, "What happens?")
+            until(lambda: page.evaluate("window.pressed"))
+            page.get_by_test_id("stChatInputStopButton").wait_for(state="detached")
+            assert page.locator(BARS).count() == 5
+            until(lambda: page.locator("[data-testid=stChatMessage]").count())
+            until(lambda wanted=61 + number: len(library.chats.turns(conversation)) == wanted)
+        kept = library.chats.turns(conversation)[60:]
+        library.chats.delete(conversation)
+    assert any(turn.partial for turn in kept)
+    page.get_by_role("button", name="earlier questions").wait_for()
+
+
+def test_an_answer_to_a_suggestion_can_be_stopped_too(page, desk):
+    with Library(desk.home) as library:
+        library.chats.start(desk.sha256)
+        watch(page, desk)
+        page.get_by_role("button", name="What happens in it?").click()
+        page.get_by_role("link", name="Stop").click()
+        page.get_by_text("Stopped by you.").wait_for()
+        library.chats.delete(library.chats.conversations(desk.sha256)[0].id)
+
+
+def test_a_long_text_pasted_into_the_field_is_there(page, desk):
+    watch(page, desk)
+    field = page.get_by_test_id("stChatInputTextArea")
+    field.focus()
+    page.keyboard.insert_text("so " * 2000)
+    assert len(field.input_value()) == 6000
+    field.press("Enter")
+    page.get_by_text("up to 4,000 can be asked").wait_for()
+
+
 def test_a_name_from_outside_is_text_everywhere(page, desk):
     watch(page, desk)
     assert HOSTILE in page.locator("h3").first.inner_text().replace("\u2060", "")
@@ -374,3 +430,25 @@ def test_a_phone_shows_one_lane_and_never_scrolls_sideways(chromium, desk):
     page.wait_for_timeout(600)
     assert page.locator("video").bounding_box()["y"] >= -1  # the player stays in sight
     context.close()
+
+
+def test_a_correction_made_on_the_card_is_what_the_answer_and_the_search_say(page, desk):
+    watch(page, desk)
+    page.locator(BARS).nth(1).click()
+    page.get_by_role("button", name="Correct it").click()
+    page.get_by_label("What to correct").select_option("scene")
+    page.get_by_label("The right label").fill("a polar bear")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    page.locator(".fixed", has_text="You say: a polar bear").wait_for()
+    ask(page, "What happens?")
+    page.get_by_text("Rests on your correction of segment 2").wait_for()
+    assert "a polar bear is turning" in page.locator("[data-testid=stChatMessage]").last.inner_text()
+    page.goto(f"{desk.address}/search")
+    field = page.get_by_role("textbox", name="Words")
+    field.fill("polar bear")
+    field.press("Enter")
+    page.get_by_text("1 moment", exact=True).wait_for()
+    watch(page, desk)
+    page.locator(BARS).nth(1).click()
+    page.locator(".fixed").get_by_role("button", name="Undo").click()
+    page.locator(".fixed").wait_for(state="detached")

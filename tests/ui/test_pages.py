@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from assistant.config import ROOT
 from assistant.errors import LibraryUnusable, ModelUnavailable
 from assistant.models.scene import labels
+from assistant.models.scene.labels import LabelSet
 from assistant.ui import services as shared
 from assistant.ui.services import Services
 from assistant.ui.tasks import TASKS
@@ -91,7 +93,7 @@ class WithoutModels(FakeAssistant):
 @pytest.mark.parametrize("page", ["", "models"])
 def test_missing_models_are_told_with_the_way_out(here, page):
     shared.install(Services(here.settings, WithoutModels(here.settings, here.assistant.library), here.jobs))
-    assert "run python -m assistant train demo" in opened(page).error[0].value.replace("\\", "").lower()
+    assert "get a pack on the page models" in opened(page).error[0].value.replace("\\", "").lower()
 
 
 def test_a_video_can_be_watched_where_models_are_missing(here, sha256):
@@ -172,6 +174,18 @@ def test_an_answer_can_be_asked_for_again_rated_and_its_question_edited(here, sh
     assert [t.question for t in chats.turns(turn.conversation_id)] == ["Does a dog appear?"]
 
 
+def test_a_question_that_is_too_long_is_kept_to_be_shortened(here, sha256):
+    app = ask(opened("watch", sha256), "What happens? " + "so " * 2000)
+    assert "6,014 characters; up to 4,000 can be asked" in texts(app)
+    app.text_area(key="shortened").set_value("What happens? " + "so " * 1500)
+    press(app, "Ask it")
+    assert "4,514 characters" in texts(app)
+    app.text_area(key="shortened").set_value("What happens?")
+    press(app, "Ask it")
+    assert app.chat_message[0].markdown[0].value == "What happens?"
+    assert not app.text_area
+
+
 def test_two_videos_keep_their_conversations_apart(here, sha256, tmp_path):
     ask(opened("watch", sha256), "What happens in it?")
     other = "f" * 64
@@ -221,31 +235,38 @@ def test_a_summary_can_be_written_and_everything_exported(here, sha256, monkeypa
     assert f"[0:00](/watch?video={sha256}&t=0.000&s=1)" in texts(app)
 
 
-def test_a_label_list_is_saved_or_refused_whole(here, sha256, tmp_path, monkeypatch):
-    monkeypatch.setattr(labels, "LABELS_FOLDER", tmp_path)
-    monkeypatch.setattr(labels, "available", lambda folder=tmp_path: ["world"])
-    monkeypatch.setattr(labels, "read_labels", lambda name, folder=tmp_path: _checked(tmp_path / f"{name}.txt"))
-    path = tmp_path / "world.txt"
-    path.write_text("red circle\nblue star\n")
+def test_a_label_list_is_saved_in_the_home_or_refused_whole(here, sha256):
+    shipped = labels.LABELS_FOLDER / "world.txt"
+    before, own = shipped.read_text(), here.settings.home / "labels" / "world.txt"
     app = opened("labels", sha256)
+    app.selectbox(key="list").set_value("world").run()
     app.text_area(key="text-world").set_value("red circle\ngreen bar\na cat").run()
     press(app, "Save the list")
-    assert path.read_text() == "red circle\ngreen bar\na cat\n"
+    assert own.read_text() == "red circle\ngreen bar\na cat\n"
     app.text_area(key="text-world").set_value("alone").run()
     press(app, "Save the list")
-    assert path.read_text() == "red circle\ngreen bar\na cat\n"
-    assert app.error
+    assert own.read_text() == "red circle\ngreen bar\na cat\n"
+    assert "the list world has 1 labels" in app.error[0].value.lower()
+    assert LabelSet.load(["world"], own=own.parent).labels == ("red circle", "green bar", "a cat")
     press(app, "Describe it again")
     assert len(here.jobs.jobs()) == 1
+    press(app, "Back to the original")
+    assert not own.exists()
+    assert app.text_area(key="text-world").value == before
+    assert shipped.read_text() == before
 
 
-def _checked(path: Path) -> tuple[str, ...]:
-    from assistant.errors import PromptInvalid
-
-    lines = path.read_text().split("\n")[:-1]
-    if len(lines) < 2:
-        raise PromptInvalid("one label", "write at least two")
-    return tuple(lines)
+def test_a_list_of_ones_own_is_added_and_shown(here, sha256):
+    app = opened("labels", sha256)
+    name = next(field for field in app.text_input if field.label == "Name")
+    name.set_value("kitchen")
+    next(field for field in app.text_area if field.label == "Labels, one a line").set_value("a pan\na cup")
+    press(app, "Add it")
+    assert app.selectbox(key="list").value == "kitchen"
+    assert app.text_area(key="text-kitchen").value == "a pan\na cup\n"
+    assert "kitchen" in app.multiselect(key="lists").options
+    assert [path.name for path in (here.settings.home / "labels").iterdir()] == ["kitchen.txt"]
+    assert not (labels.LABELS_FOLDER / "kitchen.txt").exists()
 
 
 def test_the_models_page_names_every_pack_with_sizes_and_licences(here):
@@ -267,3 +288,127 @@ def test_settings_are_kept(here, monkeypatch):
     app.selectbox(key="set-language").set_value("de")
     press(app, "Keep")
     assert kept[0]["speech"] == {"language": "de"}
+
+
+# A file with several sound tracks
+
+
+def with_tracks(here, sha256, taken=2):
+    """Let the video have two tracks, of which one was transcribed."""
+    library = here.assistant.library
+    timeline = library.timeline(sha256)
+    tracks = {
+        1: {"number": 1, "language": "deu", "title": "Kommentar"},
+        2: {"number": 2, "language": "eng", "title": ""},
+    }
+    speech = {"track": tracks.pop(taken), "other_tracks": list(tracks.values())}
+    library.save_timeline(sha256, replace(timeline, provenance=replace(timeline.provenance, speech=speech)))
+
+
+def track_choice(app):
+    return next((box for box in app.selectbox if box.label == "Sound track"), None)
+
+
+def test_a_video_with_one_sound_track_offers_no_choice(here, sha256):
+    assert track_choice(opened("watch", sha256)) is None
+
+
+def test_the_page_says_which_sound_track_was_transcribed_and_offers_the_others(here, sha256):
+    with_tracks(here, sha256)
+    choice = track_choice(opened("watch", sha256))
+    assert choice.options == ["Sound track 1 (deu, Kommentar)", "Sound track 2 (eng)"]
+    assert choice.value == 2
+    assert here.jobs.jobs() == []
+
+
+def test_another_sound_track_is_analysed_when_it_is_chosen(here, sha256):
+    with_tracks(here, sha256)
+    app = opened("watch", sha256)
+    track_choice(app).set_value(1).run()
+    assert not app.exception
+    (job,) = here.jobs.jobs()
+    assert job.sha256 == sha256
+    assert job.options["settings"] == {"speech": {"audio_track": 1}}
+    assert track_choice(app).disabled
+    assert track_choice(app).value == 1
+
+
+def test_when_its_analysis_has_ended_the_page_shows_the_new_track(here, sha256):
+    with_tracks(here, sha256)
+    app = opened("watch", sha256)
+    track_choice(app).set_value(1).run()
+    with_tracks(here, sha256, taken=1)
+    here.jobs.jobs()[0].state = "done"
+    app.run()
+    assert track_choice(app).value == 1
+    assert not track_choice(app).disabled
+    assert len(here.jobs.jobs()) == 1
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_when_its_analysis_fails_or_is_stopped_the_page_shows_the_track_that_the_words_are_of(here, sha256, state):
+    with_tracks(here, sha256)
+    app = opened("watch", sha256)
+    track_choice(app).set_value(1).run()
+    job = here.jobs.jobs()[0]
+    job.state, job.reason = state, "the file is gone; put it back"
+    app.run()
+    assert track_choice(app).value == 2
+    assert len(here.jobs.jobs()) == 1
+    told = "could not be analysed: the file is gone; put it back"
+    assert (told in texts(app).replace("\\", "")) == (state == "failed")
+
+
+def test_the_scene_is_described_again_with_the_track_that_the_person_chose(here, sha256):
+    library = here.assistant.library
+    timeline = library.timeline(sha256)
+    chosen = replace(timeline.provenance, speech={"audio_track": 2})
+    library.save_timeline(sha256, replace(timeline, provenance=chosen))
+    press(opened("labels", sha256), "Describe it again")
+    assert here.jobs.jobs()[0].options["settings"] == {"speech": {"audio_track": 2}}
+
+
+def test_the_time_limit_that_messages_name_is_a_setting(here, monkeypatch):
+    from assistant.models.protocols import RAISE_TIME_LIMIT
+
+    kept: list[dict] = []
+    monkeypatch.setattr("assistant.ui.settings.change", lambda _, overrides: kept.append(overrides))
+    app = opened("settings")
+    field = next(field for field in app.number_input if field.label == "Seconds for an answer")
+    assert f"“{field.label}” under Settings" in RAISE_TIME_LIMIT
+    field.set_value(300)
+    app.number_input(key="set-context").set_value(4096)
+    press(app, "Keep")
+    assert (kept[0]["chat"]["timeout_seconds"], kept[0]["chat"]["context_tokens"]) == (300.0, 4096)
+
+
+def test_servers_of_language_models_on_this_machine_are_offered_by_name(here, monkeypatch):
+    from assistant.models.chat.servers import Listed, Server
+    from assistant.ui import models as page
+
+    found = [Server("Ollama", "http://127.0.0.1:11434/v1", (Listed("qwen3:4b"), Listed("gemma4:latest")))]
+    chosen: list[dict] = []
+    monkeypatch.setattr(page, "nearby", lambda: found)
+    monkeypatch.setattr(page, "change", lambda _, overrides: chosen.append(overrides))
+    page._nearby.clear()
+    try:
+        app = opened("models")
+        assert "**Ollama** is on this machine" in texts(app)
+        box = next(box for box in app.selectbox if box.label == "Models of Ollama")
+        assert box.options == ["qwen3:4b", "gemma4:latest"]
+        box.set_value("http://127.0.0.1:11434/v1#gemma4:latest").run()
+        press(app, "Talk with it")
+        assert chosen == [{"chat": {"language_model": "http://127.0.0.1:11434/v1#gemma4:latest"}}]
+        talking = replace(
+            here.settings, chat=replace(here.settings.chat, language_model=found[0].address + "#qwen3:4b")
+        )
+        shared.install(Services(talking, here.assistant, here.jobs))
+        app = opened("models")
+        assert "**Ollama** answers with qwen3:4b" in texts(app).replace("\\", "")
+        press(app, "Stop talking with it")
+        assert chosen[-1] == {"chat": {"language_model": ""}}
+        found.clear()
+        page._nearby.clear()
+        assert "Ollama" not in texts(opened("models"))
+    finally:
+        page._nearby.clear()

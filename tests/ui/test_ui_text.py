@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 
 import pytest
+from conftest import ROOT
 
 from assistant.core.plaintext import one_line
 from assistant.core.timeline import Absence, Segment, Span
+from assistant.models.packs import download
+from assistant.models.packs.checkpoints import PULL_COMMAND, VERIFY_COMMAND
 from assistant.ui.colours import contrast, label_colour, mix
-from assistant.ui.text import markdown, shown_name, with_citations
-from assistant.ui.view import absence_sentence, flag_sentence
+from assistant.ui.text import in_words, markdown, shown_name, with_citations
+from assistant.ui.view import absence_sentence, flag_sentence, plain_reason
 
 THEMES = (("#ffffff", "#1c2330"), ("#14171d", "#e6e9ef"))
 LABELS = ["turning", "moving left", "a red circle", "yellow star", "a white wall", "kitchen", *map(str, range(200))]
@@ -84,3 +88,58 @@ def test_a_flag_is_a_sentence_with_its_reason():
     assert flag_sentence(noted, "none_of_my_labels") == "None fits: best 0.11."
     assert flag_sentence(Segment(1, Span(0, 1)), "never_heard_of") == "Never heard of."
     assert absence_sentence(Absence("speech", "no audio track")) == "No words: no audio track."
+
+
+COMMANDS = re.compile(r"(?<![a-z])--[a-z]|python -m|docs/|ASSISTANT_|same command|run it again|Errno|urlopen|make run")
+
+
+def remedies():
+    """Every second argument of an error that a page can meet, as far as it stands in the code."""
+    from assistant import errors
+
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type)} | {"damaged", "tell"}
+    skipped = {"cli", "training", "synthetic", "evaluation"}
+    for path in sorted((ROOT / "assistant").rglob("*.py")):
+        if path.relative_to(ROOT / "assistant").parts[0] in skipped or path.name in ("gate.py", "server.py"):
+            continue
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", getattr(call.func, "attr", "")) in kinds:
+                for argument in call.args[:2]:
+                    if isinstance(argument, ast.Constant | ast.JoinedStr):
+                        yield path.name, _said(argument)
+
+
+def _said(node) -> str:
+    """The text with the commands that it names in their places, and a word for anything else."""
+    known = {"PULL_COMMAND": PULL_COMMAND, "checkpoints.PULL_COMMAND": PULL_COMMAND, "VERIFY_COMMAND": VERIFY_COMMAND}
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    parts = (p.value if isinstance(p, ast.Constant) else known.get(ast.unparse(p.value), "it") for p in node.values)
+    return "".join(map(str, parts))
+
+
+def test_no_page_speaks_command_line():
+    found = list(remedies())
+    assert len(found) > 100
+    assert [(name, in_words(text)) for name, text in found if COMMANDS.search(in_words(text))] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("run the same command again to go on", "try again"),
+        (download._NO_NETWORK, "connect to the network and try again"),
+        ("the hub: <urlopen error [Errno -2] Name or service not known>", "the hub: the network cannot be reached"),
+        (f"run {PULL_COMMAND} --pack standard", "get it on the page Models"),
+        (f"make room and run {PULL_COMMAND} again to go on", "make room, get it on the page Models"),
+        ("make room, or choose another --home", "make room, start with another folder"),
+        ("check the path and its spelling", "check the path and its spelling"),
+    ],
+)
+def test_what_is_said_for_the_terminal_is_said_for_the_page(said, wanted):
+    assert in_words(said) == wanted
+
+
+def test_why_words_were_not_believed_is_told_in_shares_that_people_know():
+    reason = "words too uncertain (average log-probability -0.33)"
+    assert plain_reason(reason) == "words too uncertain (each word about 72 % sure)"

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from assistant.analysis.analyzer import AnalysisContext, WindowResult
 from assistant.analysis.windows import Window
-from assistant.core.clip import Clip
 from assistant.core.documents import Json
+from assistant.media.sampling import Clip
 
 VERSION = "3"  # to be raised with every change of which frames are encoded, or how
 # Share of the picture's blocks that change within a window -> frames that are enough.

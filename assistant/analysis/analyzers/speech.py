@@ -47,10 +47,10 @@ class SpeechAnalyzer:
         }
 
     def run(self, stream: Stream, cancelled: CancelCheck) -> Iterator[Finding]:
-        if (heard := stream.heard_track()) is not None:
-            yield heard
+        if (choice := stream.track_choice()) is not None:
+            yield choice
         if (lead := stream.lead()) is not None:
-            yield Absence("picture at first", self._told_before(lead, cancelled))
+            yield Absence("picture at first", self._lead_told(lead, cancelled))
         samples, end = stream.sound(), stream.video.duration_seconds
         voiced = self._voiced(samples, end, cancelled)
         yield from map(Voice, voiced)
@@ -80,7 +80,7 @@ class SpeechAnalyzer:
             detector.feed(np.asarray(samples[start : start + BLOCK_SAMPLES], dtype=np.float32))
         return tuple(_within(span, end_seconds) for span in detector.finish() if span.start_seconds < end_seconds)
 
-    def _told_before(self, lead: NDArray[np.float32], cancelled: CancelCheck) -> str:
+    def _lead_told(self, lead: NDArray[np.float32], cancelled: CancelCheck) -> str:
         """What is to be told of sound from before the picture, where the timeline begins, with the words in it."""
         seconds = len(lead) / SAMPLE_RATE
         voiced = self._voiced(lead, seconds, cancelled)

@@ -1,14 +1,17 @@
-"""How a recogniser of actions wants to be fed, from the small files beside its weights, without loading it."""
+"""A recogniser's folder: how it wants to be fed, by the small files beside its weights, and its trained classifier."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assistant.core import documents
 from assistant.errors import ModelUnavailable
+from assistant.media.sampling import ClipSpec
 from assistant.models.packs import checkpoints
 from assistant.models.runtime import framing
 
@@ -29,6 +32,80 @@ class Protocol:
 
     frames_per_second: float
     none_below: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What the small files of a recogniser's folder say, before any weights are read."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    spec: ClipSpec
+    framing: framing.Framing
+    none_below: float
+
+
+def read_checkpoint(
+    name: str | os.PathLike[str],
+    config_in: Callable[[Path], Mapping[str, Any]],
+    shape_of: Callable[[Path, Mapping[str, Any]], tuple[int, int]],
+    by_name: Mapping[str, Protocol],
+    by_shape: Mapping[tuple[int, int], Protocol],
+) -> Checkpoint:
+    """How a checkpoint wants to be fed, without loading it.
+
+    Args:
+        name: a folder, or the name of a hub repository in the cache.
+        config_in: reads a folder's configuration, vetted.
+        shape_of: frames of a clip and pixels of its square, of a configuration.
+        by_name, by_shape: as in `protocol_of`.
+
+    Raises:
+        ModelUnavailable: not on this machine, damaged, or without a known frame rate.
+    """
+    folder = checkpoints.local_folder(name)
+    config = config_in(folder)
+    fed = protocol_of(str(name), folder, config, by_name, by_shape)
+    frames, size = shape_of(folder, config)
+    spec = ClipSpec(frames, fed.frames_per_second, size)
+    return Checkpoint(folder, config, spec, framing_in(folder, size), fed.none_below)
+
+
+def load_classifier(
+    architecture: Any, folder: Path, copied: AbstractContextManager[str], precision: str, unused: str, remedy: str
+) -> Any:
+    """The classifier of a folder, on the CPU.
+
+    Args:
+        architecture: a class of transformers with ``from_pretrained``.
+        copied: gives the folder in which transformers finds the vetted files.
+        precision: a type of torch, by name.
+        unused: weights with this in their names may be missing; all are needed where empty.
+
+    Raises:
+        ModelUnavailable: damaged, or without a trained classifier.
+    """
+    import torch
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    try:
+        with copied as place:
+            model, report = architecture.from_pretrained(
+                place,
+                dtype=getattr(torch, precision),
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+    except (OSError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise checkpoints.damaged(folder, f"it does not load ({error})") from error
+    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
+    if missing := [key for key in missing if not unused or unused not in key]:
+        raise ModelUnavailable(
+            f"{folder} has no trained {missing[0]} ({len(missing)} such), so its answers would be random", remedy
+        )
+    return model
 
 
 def protocol_of(

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.core.clip import Clip, ClipSpec
-from assistant.errors import ModelUnavailable
+from assistant.media.sampling import Clip, ClipSpec
 from assistant.models.actions import protocol
-from assistant.models.actions.protocol import Protocol
+from assistant.models.actions.protocol import Checkpoint, Protocol
 from assistant.models.packs import checkpoints, vetting
 from assistant.models.protocols import Recognition
 from assistant.models.runtime import device as devices
 from assistant.models.runtime import framing
-from assistant.models.runtime.queues import in_batches
+from assistant.models.runtime.budget import in_batches
 
 if TYPE_CHECKING:
     import torch
@@ -46,30 +45,28 @@ _CLIPS_PER_PASS = {"cpu": 1, "cuda": 16, "mps": 4}
 
 def clip_spec(name: str | os.PathLike[str]) -> ClipSpec:
     """How the checkpoint wants to be fed, from its small files; raises what `TransformersVideoRecognizer` raises."""
-    folder = checkpoints.local_folder(name)
-    return _spec(str(name), folder, vetting.video_config(folder))[0]
+    return _checkpoint(name).spec
 
 
 def framing_of(name: str | os.PathLike[str]) -> framing.Framing:
     """How the checkpoint frames its pictures, from its small files alone."""
-    folder = checkpoints.local_folder(name)
-    return protocol.framing_in(folder, _size(folder, vetting.video_config(folder)))
+    return _checkpoint(name).framing
 
 
-def _spec(name: str, folder: Path, config: Mapping[str, Any]) -> tuple[ClipSpec, Protocol]:
-    fed = protocol.protocol_of(name, folder, config, PUBLISHED, {})
+def _checkpoint(name: str | os.PathLike[str]) -> Checkpoint:
+    return protocol.read_checkpoint(name, vetting.video_config, _shape, PUBLISHED, {})
+
+
+def _shape(folder: Path, config: Mapping[str, Any]) -> tuple[int, int]:
+    """Frames of a clip, and pixels of the square that the model sees."""
     frames = config.get("num_frames")
     if type(frames) is not int or not 1 <= frames <= 512:
         raise checkpoints.damaged(folder, f"config.json has num_frames {frames!r}")
-    return ClipSpec(frames, fed.frames_per_second, _size(folder, config)), fed
-
-
-def _size(folder: Path, config: Mapping[str, Any]) -> int:
     size = config.get("image_size")
     sides = set(size) if isinstance(size, list) else {size}
     if len(sides) != 1 or type(side := sides.pop()) is not int or not 16 <= side <= 2048:
         raise checkpoints.damaged(folder, f"config.json has image_size {size!r}")
-    return side
+    return frames, side
 
 
 def _tubelet(config: Mapping[str, Any]) -> int:
@@ -97,19 +94,16 @@ class TransformersVideoRecognizer:
         precision: str = "auto",
         none_below: float | None = None,
     ) -> None:
-        folder = checkpoints.local_folder(name)
-        config = vetting.video_config(folder)
-        self.spec, fed = _spec(str(name), folder, config)
-        self.name = checkpoints.display_name(name, folder)
-        self.revision = checkpoints.revision(folder)
+        read = _checkpoint(name)
+        self.name, self.revision = checkpoints.display_name(name, read.folder), checkpoints.revision(read.folder)
+        self.spec, self.framing = read.spec, read.framing
+        self.none_below = read.none_below if none_below is None else none_below
+        self.tubelet = _tubelet(read.config)
         self.device = devices.choose_device(device)
         wanted = "bfloat16" if precision == "int8" else precision
-        self.precision = devices.choose_precision(wanted, self.device, checkpoints.weights_bytes(folder))
-        self.framing = protocol.framing_in(folder, self.spec.size)
-        self.none_below = fed.none_below if none_below is None else none_below
-        self.tubelet = _tubelet(config)
-        self._model = _load(folder, self.device, self.precision)
-        self.labels = protocol.labels_in(folder, self._model.config.id2label)
+        self.precision = devices.choose_precision(wanted, self.device, checkpoints.weights_bytes(read.folder))
+        self._model = _load(read.folder, self.device, self.precision)
+        self.labels = protocol.labels_in(read.folder, self._model.config.id2label)
 
     @property
     def frame_size(self) -> int:
@@ -178,29 +172,9 @@ class TransformersVideoRecognizer:
 
 def _load(folder: Path, device: str, precision: str) -> Any:
     """The classifier in evaluation mode."""
-    import torch
     from transformers import AutoModelForVideoClassification
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
-    load: Any = AutoModelForVideoClassification.from_pretrained
-    try:
-        with vetting.video_copy(folder) as place:
-            model, report = load(
-                place,
-                dtype=getattr(torch, precision),
-                local_files_only=True,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-    except ModelUnavailable:
-        raise
-    except (OSError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise checkpoints.damaged(folder, f"it does not load ({error})") from error
-    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
-    if missing:
-        raise ModelUnavailable(
-            f"{folder} has no trained {missing[0]} ({len(missing)} such), so its answers would be random",
-            "use a checkpoint with a trained classifier",
-        )
+    remedy = "use a checkpoint with a trained classifier"
+    copied = vetting.video_copy(folder)
+    model = protocol.load_classifier(AutoModelForVideoClassification, folder, copied, precision, "", remedy)
     return model.to(device).eval().requires_grad_(False)

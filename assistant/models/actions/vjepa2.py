@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.core.clip import Clip, ClipSpec
-from assistant.errors import ModelUnavailable
+from assistant.media.sampling import Clip, ClipSpec
 from assistant.models.actions import protocol
-from assistant.models.actions.protocol import Protocol
+from assistant.models.actions.protocol import Checkpoint, Protocol
 from assistant.models.packs import checkpoints, vetting
 from assistant.models.protocols import Recognition
 from assistant.models.runtime import device as devices
 from assistant.models.runtime import framing
-from assistant.models.runtime.queues import in_batches, one_ahead
+from assistant.models.runtime.budget import in_batches, one_ahead
 
 if TYPE_CHECKING:
     import torch
@@ -60,18 +59,21 @@ def published_spec(name: str) -> ClipSpec:
 
 def clip_spec(name: str | os.PathLike[str]) -> ClipSpec:
     """How the checkpoint wants to be fed, read from its small files alone; raises what `VJepa2Recognizer` raises."""
-    folder = checkpoints.local_folder(name)
-    config = vetting.vjepa2_config(folder)
-    rate = protocol.protocol_of(str(name), folder, config, PUBLISHED, _BY_SHAPE).frames_per_second
-    return ClipSpec(
-        int(config["frames_per_clip"]), rate, protocol.framing_in(folder, int(config.get("crop_size", 256))).size
-    )
+    return _checkpoint(name).spec
 
 
 def framing_of(name: str | os.PathLike[str]) -> framing.Framing:
     """How the checkpoint frames its pictures, read from its small files alone; raises what `clip_spec` raises."""
-    folder = checkpoints.local_folder(name)
-    return protocol.framing_in(folder, int(vetting.vjepa2_config(folder).get("crop_size", 256)))
+    return _checkpoint(name).framing
+
+
+def _checkpoint(name: str | os.PathLike[str]) -> Checkpoint:
+    return protocol.read_checkpoint(name, vetting.vjepa2_config, _shape, PUBLISHED, _BY_SHAPE)
+
+
+def _shape(_: Path, config: Mapping[str, Any]) -> tuple[int, int]:
+    """Frames of a clip, and pixels of the square that the model sees."""
+    return int(config["frames_per_clip"]), int(config.get("crop_size", 256))
 
 
 @dataclass(frozen=True)
@@ -101,22 +103,18 @@ class VJepa2Recognizer:
         precision: str = "auto",
         none_below: float | None = None,
     ) -> None:
-        folder = checkpoints.local_folder(name)
-        config = vetting.vjepa2_config(folder)
-        fed = protocol.protocol_of(str(name), folder, config, PUBLISHED, _BY_SHAPE)
-        self.name = checkpoints.display_name(name, folder)
-        self.revision = checkpoints.revision(folder)
+        read = _checkpoint(name)
+        self.name, self.revision = checkpoints.display_name(name, read.folder), checkpoints.revision(read.folder)
+        self.spec, self.framing = read.spec, read.framing
+        self.none_below = read.none_below if none_below is None else none_below
+        self.tubelet = int(read.config.get("tubelet_size", 2))
+        self._grid = self.framing.size // int(read.config.get("patch_size", 16))
         self.device = devices.choose_device(device)
-        size = checkpoints.weights_bytes(folder)
+        size = checkpoints.weights_bytes(read.folder)
         integers = devices.uses_integers(precision, self.device, size)
         self.precision = "int8" if integers else devices.choose_precision(precision, self.device, size)
-        self.framing = protocol.framing_in(folder, int(config.get("crop_size", 256)))
-        self.spec = ClipSpec(int(config["frames_per_clip"]), fed.frames_per_second, self.framing.size)
-        self.none_below = fed.none_below if none_below is None else none_below
-        self._model = _load(folder, self.device, self.precision)
-        self.labels = protocol.labels_in(folder, self._model.config.id2label)
-        self._grid = self.framing.size // int(config.get("patch_size", 16))
-        self.tubelet = int(config.get("tubelet_size", 2))
+        self._model = _load(read.folder, self.device, self.precision)
+        self.labels = protocol.labels_in(read.folder, self._model.config.id2label)
 
     @property
     def frame_size(self) -> int:
@@ -292,29 +290,11 @@ class VJepa2Recognizer:
 
 def _load(folder: Path, device: str, precision: str) -> Any:
     """The classifier in evaluation mode, without its predictor, which recognition never asks."""
-    import torch
     from transformers import VJEPA2ForVideoClassification
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
-    load: Callable[..., Any] = VJEPA2ForVideoClassification.from_pretrained
-    try:
-        with vetting.vjepa2_copy(folder) as place:
-            model, report = load(
-                place,
-                dtype=torch.bfloat16 if precision == "int8" else getattr(torch, precision),
-                local_files_only=True,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-    except (OSError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise checkpoints.damaged(folder, f"V-JEPA 2 does not load ({error})") from error
-    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
-    if missing := [key for key in missing if ".predictor." not in key]:
-        raise ModelUnavailable(
-            f"{folder} has no trained {missing[0]} ({len(missing)} such), so its answers would be random",
-            f"use one of {', '.join(PUBLISHED)}, or another checkpoint with a trained classifier",
-        )
+    remedy = f"use one of {', '.join(PUBLISHED)}, or another checkpoint with a trained classifier"
+    copied, dtype = vetting.vjepa2_copy(folder), "bfloat16" if precision == "int8" else precision
+    model = protocol.load_classifier(VJEPA2ForVideoClassification, folder, copied, dtype, ".predictor.", remedy)
     model.vjepa2.predictor = None
     model = model.to(device).eval().requires_grad_(False)
     if device == "cpu" and precision in ("bfloat16", "int8"):

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from assistant.core.progress import CancelCheck, never
-from assistant.errors import ModelFailed, ModelUnavailable
+from assistant.errors import ContextExceeded, ModelFailed, ModelUnavailable
 from assistant.models.packs import checkpoints, tokenizer_files, vetting
-from assistant.models.protocols import GenerationOptions, Message
+from assistant.models.protocols import RAISE_TIME_LIMIT, GenerationOptions, Message
 from assistant.models.runtime import device as devices
-from assistant.models.runtime.queues import FairLock
+from assistant.models.runtime.budget import FairLock
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class TransformersChatModel:
         deadline = time.monotonic() + options.timeout_seconds
         ids = self._prompt_ids(messages)
         if len(ids) + 8 > self.context_tokens:
-            raise ModelFailed(
+            raise ContextExceeded(
                 f"the prompt of {len(ids)} tokens does not fit the {self.context_tokens} tokens of {self.name}",
                 "choose a language model with a longer context",
             )
@@ -351,5 +351,5 @@ def _without_system(chat: list[dict[str, str]]) -> list[dict[str, str]]:
 def _timed_out(name: str, options: GenerationOptions) -> ModelFailed:
     return ModelFailed(
         f"{name} did not finish within {options.timeout_seconds:g} seconds",
-        "ask for less, choose a smaller language model, or raise the time limit",
+        f"ask for less, choose a smaller language model, or {RAISE_TIME_LIMIT}",
     )

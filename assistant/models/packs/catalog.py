@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from assistant.config import DEMO_FOLDER, AnswererName
 from assistant.errors import ModelUnavailable
-from assistant.models.packs import checkpoints
+from assistant.models.packs import checkpoints, language
 from assistant.models.runtime.device import Machine
 
 Kind = Literal["actions", "descriptions", "speech", "language", "embed", "entailment", "text"]
@@ -138,10 +138,7 @@ def demo_pack(home: Path, machine: Machine) -> Pack:
     return Pack(
         name="demo",
         folder=DEMO_FOLDER,
-        parts=(
-            *(Part(kind, licence="MIT", pack="demo") for kind in WITNESSES),
-            Part("language", licence="MIT", required=False, pack="demo"),
-        ),
+        parts=tuple(Part(kind, licence="MIT", pack="demo") for kind in WITNESSES),
         label_lists=("world",),
         note="small models trained on generated videos of coloured shapes: they show how everything works,"
         " and their answers about real videos mean nothing",
@@ -322,23 +319,10 @@ def _speech_part(machine: Machine) -> Part:
     return Part("speech", WHISPER + size, "MIT", _WHISPER_BYTES[size], also=others, name=f"Whisper {size}")
 
 
-# Largest first: memory it needs (weights in bfloat16 and room for the conversation), on an accelerator and without.
-# On a CPU each answer waits for every weight to be read once a word, so more than 1.7 billion is no pleasure.
-_LANGUAGE_SIZES: tuple[tuple[str, int, float, float], ...] = (
-    ("Qwen/Qwen3-8B", 16_382_000_000, 24, float("inf")),
-    ("Qwen/Qwen3-4B-Instruct-2507", 8_045_000_000, 12, float("inf")),
-    ("Qwen/Qwen3-1.7B", 4_063_000_000, 6, 15),
-    ("Qwen/Qwen3-0.6B", 1_503_000_000, 0, 0),
-)
-
-
 def _language_part(machine: Machine) -> Part:
-    for source, size, accelerator_gib, memory_gib in _LANGUAGE_SIZES:
-        at_hand = machine.video_memory_bytes if machine.has_accelerator else machine.memory_bytes
-        if at_hand >= (accelerator_gib if machine.has_accelerator else memory_gib) * GIB:
-            smaller = [name for name, other, _, _ in _LANGUAGE_SIZES if other < size]
-            return Part("language", source, "Apache-2.0", size, required=False, also=tuple(smaller))
-    raise AssertionError("the smallest language model suits every machine")
+    chosen = language.choose(machine)
+    smaller = tuple(size.source for size in language.SIZES if size.parameters < chosen.parameters)
+    return Part("language", chosen.source, "Apache-2.0", chosen.download_bytes, required=False, also=smaller)
 
 
 def backend_of(kind: str, path: Path | None = None) -> str:

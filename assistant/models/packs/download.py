@@ -25,6 +25,7 @@ from assistant.core.progress import CancelCheck, never
 from assistant.errors import Cancelled, InputUnusable, LibraryUnusable, ModelUnavailable
 from assistant.models.packs.catalog import PACKS, Kind, Pack, Part
 from assistant.models.packs.checkpoints import PULL_COMMAND, is_complete, optional_json
+from assistant.models.packs.language import measured_rate
 from assistant.models.packs.packages import SOURCES
 from assistant.models.packs.verify import MANIFEST, verify, write_manifest
 from assistant.models.registry import named
@@ -54,6 +55,8 @@ def pull(
         LibraryUnusable: not enough room on the disk.
         Cancelled: stopped; the next call goes on from there.
     """
+    if start is None and (not kinds or "language" in kinds):
+        measured_rate(settings.home, settings.compute)  # which language model is fetched hangs on it
     names = _packs_to_fetch(settings, kinds)
     for name, wanted in names.items():
         pack = named(settings, name)
@@ -146,6 +149,8 @@ class _Progress:
         self._started: dict[str, tuple[float, int]] = {}
 
     def __call__(self, kind: Kind, done: int, total: int) -> None:
+        if self._done.get(kind) == done and self._sizes[kind] == total:
+            return  # nothing has come since
         now = time.monotonic()
         since, before = self._started.setdefault(kind, (now, done))
         self._sizes[kind], self._done[kind] = total, done

@@ -1,14 +1,16 @@
-"""Whether a pack's weights are whole, are the ones that were published, and load."""
+"""What of each pack is here, and whether its weights are whole, are the ones that were published, and load."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from assistant.config import Settings
-from assistant.core.files import sha256_of
+from assistant.core.files import human_bytes, replaced, sha256_of
 from assistant.errors import ModelUnavailable
 from assistant.models.packs import checkpoints, vetting
 from assistant.models.packs.catalog import KINDS, PACKS, Kind, Pack, Part
@@ -16,6 +18,47 @@ from assistant.models.registry import Models, named
 
 MANIFEST = "MANIFEST.json"
 Report = Callable[[str], object]
+
+
+State = Literal["here", "missing", "optional"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """One model of one pack for a person to read. ``size_bytes``: what lies here, or about what fetching it takes."""
+
+    pack: str
+    kind: Kind
+    model: str
+    purpose: str
+    licence: str
+    size_bytes: int
+    state: State
+    path: Path | None
+
+    def __str__(self) -> str:
+        size = human_bytes(self.size_bytes) if self.size_bytes else ""
+        state = {"here": "here", "missing": "missing", "optional": "not here (optional)"}[self.state]
+        row = f"{self.pack:9} {self.kind:13} {self.model:40} {size:>8}  {self.licence:11} {state:20} {self.purpose}"
+        return f"{row}\n{'':24}{self.path}" if self.path else row
+
+
+def describe(settings: Settings) -> list[PartState]:
+    """Every model of every pack in the table, and of the folder that the settings name: what, where, how big."""
+    names = list(PACKS)
+    if settings.pack not in ("auto", *names):
+        names.append(settings.pack)
+    return [_state(pack, part) for name in names for pack in [named(settings, name)] for part in pack.parts]
+
+
+def _state(pack: Pack, part: Part) -> PartState:
+    path = pack.location(part.kind)
+    size = part.download_bytes
+    if path is not None:
+        size = path.stat().st_size if path.is_file() else checkpoints.folder_bytes(path)
+    state: State = "here" if path is not None else "missing" if part.required else "optional"
+    model = part.source or f"{pack.name}/{part.kind}"
+    return PartState(pack.name, part.kind, model, part.purpose, part.licence, size, state, path)
 
 
 def write_manifest(folder: Path, sources: dict[str, dict[str, str]] | None = None) -> Path:
@@ -36,9 +79,8 @@ def write_manifest(folder: Path, sources: dict[str, dict[str, str]] | None = Non
         "sources": before.get("sources", {}) if sources is None else sources,
         "files": files,
     }
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    with replaced(path) as unfinished:
+        unfinished.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return path
 
 

@@ -23,11 +23,15 @@ SMALL_WEIGHTS_BYTES = 200 * 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What is at hand, without asking torch: memory and cores. ``video_memory_bytes`` is 0 without a CUDA device."""
+    """What is at hand, without asking torch: memory and cores. ``video_memory_bytes`` is 0 without a CUDA device.
+
+    ``reading_rate``: operations a second in reading a prompt, 0 where that was never measured here.
+    """
 
     memory_bytes: int
     cores: int
     video_memory_bytes: int = 0
+    reading_rate: float = 0.0
 
     @property
     def has_accelerator(self) -> bool:

@@ -1,4 +1,7 @@
-"""Label lists and templates of zero-shot description: plain text in ``prompts/labels/`` that a person may edit."""
+"""Label lists and templates of zero-shot description: plain text, in ``prompts/labels/`` or of the person's own.
+
+A person's lists lie in the folder ``labels`` of the home; one of the same name stands in the place of ours.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from assistant.errors import PromptInvalid
 from assistant.models.protocols import ImageTextEncoder
 
 LABELS_FOLDER = PROMPTS_FOLDER / "labels"
+OWN_FOLDER = "labels"  # below the home
 MAX_LABELS = 2_000
 MAX_LABEL_CHARACTERS = 120
 MAX_TEMPLATES = 100
@@ -31,17 +35,22 @@ class LabelSet:
     templates: tuple[str, ...] = ("{}",)
 
     @classmethod
-    def load(cls, names: Sequence[str], folder: Path = LABELS_FOLDER) -> LabelSet:
+    def load(cls, names: Sequence[str], folder: Path = LABELS_FOLDER, own: Path | None = None) -> LabelSet:
         """The labels of these lists one after the other, with the folder's templates; what two lists share counts once.
+
+        Args:
+            own: where the person's lists lie.
 
         Raises:
             PromptInvalid: no such list, or one that is empty, too long or not plain text.
         """
         if not names:
-            raise PromptInvalid("no label list is chosen", f"choose one of {', '.join(available(folder)) or 'none'}")
+            raise PromptInvalid(
+                "no label list is chosen", f"choose one of {', '.join(available(folder, own)) or 'none'}"
+            )
         labels: dict[str, None] = {}
         for name in names:
-            labels.update(dict.fromkeys(read_labels(name, folder)))
+            labels.update(dict.fromkeys(read_labels(name, folder, own)))
         if len(labels) > MAX_LABELS:
             raise PromptInvalid(
                 f"the label lists {', '.join(names)} have {len(labels):,} labels together",
@@ -54,22 +63,33 @@ class LabelSet:
         return zero_shot(image_text_encoder, self.labels, self.templates)
 
 
-def available(folder: Path = LABELS_FOLDER) -> list[str]:
-    """The names of the label lists in a folder, in order."""
-    return sorted(path.stem for path in folder.glob("*.txt") if not path.stem.startswith("templates"))
+def available(folder: Path = LABELS_FOLDER, own: Path | None = None) -> list[str]:
+    """The names of the label lists in a folder, and of the person's own, in order."""
+    found = [path.stem for place in (folder, own) if place is not None for path in place.glob("*.txt")]
+    return sorted({name for name in found if not name.startswith("templates")})
 
 
-def read_labels(name: str, folder: Path = LABELS_FOLDER) -> tuple[str, ...]:
+def file_of(name: str, folder: Path = LABELS_FOLDER, own: Path | None = None) -> Path:
+    """Where the list of this name lies, or would: the person's before ours."""
+    mine = own / f"{name}.txt" if own is not None else None
+    return mine if mine is not None and mine.is_file() else folder / f"{name}.txt"
+
+
+def read_labels(name: str, folder: Path = LABELS_FOLDER, own: Path | None = None) -> tuple[str, ...]:
     """The labels of one list, one a line; lines that start with ``#`` and empty ones are left out.
 
     Raises:
         PromptInvalid: no such list, or one that is empty, too long, repeats a label or is not plain text.
     """
-    if not _NAME.fullmatch(name) or not (folder / f"{name}.txt").is_file():
-        raise PromptInvalid(
-            f"there is no label list called {name[:60]!r}", f"choose one of {', '.join(available(folder))}"
-        )
-    path = folder / f"{name}.txt"
+    path = file_of(name, folder, own) if _NAME.fullmatch(name) else folder
+    if not path.is_file():
+        names = ", ".join(available(folder, own))
+        raise PromptInvalid(f"there is no label list called {name[:60]!r}", f"choose one of {names}")
+    return checked(path)
+
+
+def checked(path: Path) -> tuple[str, ...]:
+    """The labels in a file; see `read_labels`."""
     lines = _lines(path)
     if len(lines) < 2:
         raise PromptInvalid(f"{path} has {len(lines)} labels", "write at least two, one a line")

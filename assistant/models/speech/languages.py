@@ -12,14 +12,39 @@ if TYPE_CHECKING:
     import torch
     from whisper.model import Whisper
 
-FEATURES_PER_SECOND = 50
+_FEATURES_PER_SECOND = 50
 # So much voice at least is asked for its language at once; on less, a name or a sigh decides.
 _PIECE_SECONDS = 2.5
 # A piece speaks another language where that is this probable, and the language of the rest this improbable.
 _OTHER_FROM, _USUAL_BELOW = 0.5, 0.05
 
 
-def language_probabilities(model: Whisper, tokenizer: Any, features: torch.Tensor) -> dict[str, float]:
+PieceLanguages = list[tuple[Span, dict[str, float]]]
+
+
+def probabilities_by_piece(
+    model: Whisper, tokenizer: Any, features: torch.Tensor, span: Span, voiced: Sequence[Span]
+) -> PieceLanguages:
+    """The pieces of a chunk, each with its probability of every language.
+
+    Args:
+        features: what the encoder made of the chunk, float32 ``[1500, width]``.
+        span: the chunk's.
+    """
+    pieces = pieces_of(span, voiced)
+    if len(pieces) == 1:  # with the silence behind it, which Whisper knows: a short slice is taken for anything
+        return [(span, _probabilities(model, tokenizer, features))]
+    found = []
+    for piece in pieces:
+        first, last = (
+            round((seconds - span.start_seconds) * _FEATURES_PER_SECOND)
+            for seconds in (piece.start_seconds, piece.end_seconds)
+        )
+        found.append((piece, _probabilities(model, tokenizer, features[first : max(first + 1, last)])))
+    return found
+
+
+def _probabilities(model: Whisper, tokenizer: Any, features: torch.Tensor) -> dict[str, float]:
     """The probability of each language by the encoder's features of any length, float32 ``[n, width]``."""
     import torch
 
@@ -43,12 +68,10 @@ def pieces_of(span: Span, voiced: Sequence[Span]) -> list[Span]:
     return [Span(start, end) for start, end in zip(cuts, [*cuts[1:], span.end_seconds], strict=True)]
 
 
-def stretches(
-    pieces: Sequence[Span], probabilities: Sequence[Mapping[str, float]], usual: str
-) -> list[tuple[Span, str]]:
+def stretches(pieces: Sequence[tuple[Span, Mapping[str, float]]], usual: str) -> list[tuple[Span, str]]:
     """Neighbouring pieces of one language together; ``usual`` is what is spoken where no other is nearly sure."""
     spoken = []
-    for piece, each in zip(pieces, probabilities, strict=True):
+    for piece, each in pieces:
         best = max(each, key=lambda code: each[code])
         is_other = each[best] >= _OTHER_FROM and each.get(usual, 0.0) < _USUAL_BELOW
         spoken.append((piece, best if is_other else usual))

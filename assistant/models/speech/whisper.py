@@ -21,7 +21,7 @@ from assistant.models.protocols import Transcription
 from assistant.models.speech.alignment import AlignedWord, align
 from assistant.models.speech.chunks import Chunk, chunk_of, chunk_samples, pack_chunks, unsure_spans
 from assistant.models.speech.gates import Draft, GateLimits, compression_ratio, reason_to_suppress
-from assistant.models.speech.languages import FEATURES_PER_SECOND, language_probabilities, pieces_of, stretches
+from assistant.models.speech.languages import PieceLanguages, probabilities_by_piece, stretches
 from assistant.models.speech.passages import Passage, read
 from assistant.models.speech.sentences import judge, sentences_of, told
 from assistant.models.speech.whisper_checkpoint import (
@@ -187,25 +187,11 @@ class WhisperTranscriber:
         self, chunk: Chunk, features: torch.Tensor, voiced: Sequence[Span], usual: str
     ) -> list[tuple[Span, str]]:
         """The chunk in stretches of one language each."""
-        by_piece = self._by_piece(chunk, features, voiced)
-        return stretches([piece for piece, _ in by_piece], [each for _, each in by_piece], usual)
+        return stretches(self._by_piece(chunk, features, voiced), usual)
 
-    def _by_piece(
-        self, chunk: Chunk, features: torch.Tensor, voiced: Sequence[Span]
-    ) -> list[tuple[Span, dict[str, float]]]:
-        """The chunk's pieces with their probabilities of each language, by their part of the features."""
-        found: list[tuple[Span, dict[str, float]]] = []
-        pieces = pieces_of(chunk.span, voiced)
-        if len(pieces) == 1:  # with the silence behind it, which Whisper knows: a short slice is taken for anything
-            return [(chunk.span, language_probabilities(self._model, self._tokenizer("en"), features))]
-        for piece in pieces:
-            first, last = (
-                round((seconds - chunk.span.start_seconds) * FEATURES_PER_SECOND)
-                for seconds in (piece.start_seconds, piece.end_seconds)
-            )
-            part = features[first : max(first + 1, last)]
-            found.append((piece, language_probabilities(self._model, self._tokenizer("en"), part)))
-        return found
+    def _by_piece(self, chunk: Chunk, features: torch.Tensor, voiced: Sequence[Span]) -> PieceLanguages:
+        """The chunk's pieces with their probabilities of each language."""
+        return probabilities_by_piece(self._model, self._tokenizer("en"), features, chunk.span, voiced)
 
     def _check_language(self, language: str | None) -> None:
         from whisper.tokenizer import LANGUAGES

@@ -6,7 +6,6 @@ every token, where the object and the camera are and how they move. Their heads 
 """
 
 import json
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from assistant.synthetic.recipes.clips import (
     training_clip,
     unknown_clip,
 )
-from assistant.synthetic.recipes.torch_run import adamw, best_device, learning_rate, write_checkpoint
+from assistant.synthetic.recipes.torch_run import adamw, best_device, finish, learning_rate
 from assistant.synthetic.vocabulary import ACTIONS
 
 if TYPE_CHECKING:
@@ -49,30 +48,9 @@ def train_actions(
         work: a folder for the checkpoint, from which the same call goes on where it was interrupted.
         steps: how many batches; less than the default is for trying out.
     """
-    import torch
-
-    total = STEPS if steps is None else steps
-    run = _Run(total, seed)
-    checkpoint = work / f"actions-{seed}-{total}.pt"
-    work.mkdir(parents=True, exist_ok=True)
-    if checkpoint.exists():
-        run.load_state(torch.load(checkpoint, weights_only=True, map_location=run.device))
-        report(f"actions: going on from step {run.step}")
-    started, first = time.monotonic(), run.step
-    sums = np.zeros(4)
-    while run.step < total:
-        sums += run.take_step()
-        if run.step % 250 == 0 or run.step == total:
-            loss, cover, state, hits = sums / ((run.step - 1) % 250 + 1)
-            pace = (time.monotonic() - started) / (run.step - first)
-            report(
-                f"actions: step {run.step}/{total} loss {loss:.3f} coverage {cover:.4f} state {state:.3f} "
-                f"accuracy {hits:.3f}, {pace:.2f} s a step, {(total - run.step) * pace / 60:.0f} min left"
-            )
-            sums[:] = 0
-            write_checkpoint(run.state(), checkpoint)
-        if run.step % 1000 == 0 and run.step < total:
-            report(f"actions: held-out accuracy {held_out_figures(run.model, 280)['accuracy']:.3f}")
+    run = _Run(STEPS if steps is None else steps, seed)
+    told = ("loss", "coverage", "state", "accuracy")
+    finish(run, work / f"actions-{seed}-{run.total}.pt", "actions", told, 250, report)
     figures = held_out_figures(run.model, _FINAL_CLIPS)
     save(run.model, out, figures["none_below"])
     report(f"actions: held-out accuracy {figures['accuracy']:.3f} on {_FINAL_CLIPS} clips")
@@ -80,7 +58,7 @@ def train_actions(
 
 
 class _Run:
-    """A training that can be stopped after any step and taken up again."""
+    """See `torch_run.Run`."""
 
     def __init__(self, total: int, seed: int) -> None:
         import torch

@@ -7,7 +7,6 @@ embedding: in a prompt they say nothing, rather than something random.
 
 import json
 import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from assistant.synthetic.recipes.clips import SIZE, compressed, disturbed
-from assistant.synthetic.recipes.torch_run import adamw, best_device, learning_rate, write_checkpoint
+from assistant.synthetic.recipes.torch_run import adamw, best_device, finish, learning_rate
 from assistant.synthetic.render import render
 from assistant.synthetic.scenes import Scene, pose, sample_scene
 from assistant.synthetic.vocabulary import COLORS, SHAPES, description
@@ -109,28 +108,8 @@ def train_descriptions(
         work: a folder for the checkpoint, from which the same call goes on where it was interrupted.
         steps: how many batches; less than the default is for trying out.
     """
-    import torch
-
-    total = STEPS if steps is None else steps
-    run = _Run(total, seed)
-    checkpoint = work / f"descriptions-{seed}-{total}.pt"
-    work.mkdir(parents=True, exist_ok=True)
-    if checkpoint.exists():
-        run.load_state(torch.load(checkpoint, weights_only=True, map_location=run.device))
-        report(f"descriptions: going on from step {run.step}")
-    started, first = time.monotonic(), run.step
-    sums = np.zeros(2)
-    while run.step < total:
-        sums += run.take_step()
-        if run.step % 100 == 0 or run.step == total:
-            loss, hits = sums / ((run.step - 1) % 100 + 1)
-            pace = (time.monotonic() - started) / (run.step - first)
-            report(
-                f"descriptions: step {run.step}/{total} loss {loss:.3f} accuracy {hits:.3f}, "
-                f"{pace:.2f} s a step, {(total - run.step) * pace / 60:.0f} min left"
-            )
-            sums[:] = 0
-            write_checkpoint(run.state(), checkpoint)
+    run = _Run(STEPS if steps is None else steps, seed)
+    finish(run, work / f"descriptions-{seed}-{run.total}.pt", "descriptions", ("loss", "accuracy"), 100, report)
     run.forget_unused_words()
     save(run.model, out)
     figures = held_out_figures(run.model, run.tokenizer, _FINAL_FRAMES)
@@ -149,7 +128,7 @@ class _Rivals:
 
 
 class _Run:
-    """A training that can be stopped after any step and taken up again."""
+    """See `torch_run.Run`."""
 
     def __init__(self, total: int, seed: int) -> None:
         import torch

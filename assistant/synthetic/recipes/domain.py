@@ -16,8 +16,8 @@ import numpy as np
 from assistant import config
 from assistant.analysis import pipeline
 from assistant.analysis.analyzer import AnalysisContext
-from assistant.core.clip import Clip
 from assistant.engine import Assistant
+from assistant.media.sampling import Clip
 from assistant.models.domain import Domain
 from assistant.synthetic.film import write_video
 from assistant.synthetic.recipes.clips import FRAMES_PER_SECOND, NUM_FRAMES, disturbed, held_out_clip

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assistant.core.files import replaced
 from assistant.models.speech.whisper import tokenizer
 from assistant.synthetic.recipes.speech_data import (
     HELD_OUT_SEEDS,
@@ -298,9 +298,8 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "random": torch.get_rng_state(),
         }
-        unfinished = path.with_suffix(".part")
-        torch.save(state, unfinished)
-        os.replace(unfinished, path)
+        with replaced(path) as unfinished:
+            torch.save(state, unfinished)
 
     def resume(self, path: Path, report: Callable[[str], None]) -> None:
         """Go on from the checkpoint where there is one of the same plan; else start over."""
@@ -345,6 +344,5 @@ def save_whisper(model: "Whisper", out: Path) -> None:
         name: tensor.detach().half() if tensor.is_floating_point() else tensor.detach()
         for name, tensor in model.state_dict().items()
     }
-    unfinished = out.with_suffix(".part")
-    torch.save({"dims": dict(DIMENSIONS), "model_state_dict": weights}, unfinished)
-    os.replace(unfinished, out)
+    with replaced(out) as unfinished:
+        torch.save({"dims": dict(DIMENSIONS), "model_state_dict": weights}, unfinished)

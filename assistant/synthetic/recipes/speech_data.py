@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from assistant.core.files import replaced
 from assistant.synthetic.narration import SAMPLE_RATE_HZ, sample_voice, say
 from assistant.synthetic.vocabulary import any_sentence
 
@@ -115,9 +115,8 @@ def spoken_pairs(
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.save(sound_file, np.concatenate([sentence.samples for sentence in flat]))
     listing = {"seeds": [seeds.start, seeds.stop], "ends": ends, "texts": [sentence.text for sentence in flat]}
-    unfinished = text_file.with_suffix(".part")
-    unfinished.write_text(json.dumps(listing))
-    os.replace(unfinished, text_file)
+    with replaced(text_file) as unfinished:
+        unfinished.write_text(json.dumps(listing))
     return pairs
 
 

@@ -63,7 +63,10 @@ class Desk {
       return;
     }
     if (sha !== this.sha) return;
-    const finishedNow = this.view.job && this.view.finished === false && view.finished;
+    const wasRunning = this.view.job && ["running", "waiting"].includes(this.view.job.state);
+    const isRunning = view.job && ["running", "waiting"].includes(view.job.state);
+    // Finished for the first time, or an analysis with other settings has ended, whichever way.
+    const finishedNow = this.view.job && view.finished && (this.view.finished === false || (wasRunning && !isRunning));
     if (!view.finished && known.length) view.segments = known.concat(view.segments);
     this.view = view;
     this.duration = view.duration || this.duration;
@@ -73,8 +76,7 @@ class Desk {
     this.showStatus(view);
     this.moved();
     this.card.show(this.segment(this.selected));
-    const running = view.job && ["running", "waiting"].includes(view.job.state);
-    if (running || view.media.making) this.timer = setTimeout(() => this.load(), 1000);
+    if (isRunning || view.media.making) this.timer = setTimeout(() => this.load(), 1000);
     if (finishedNow) this.component.setTriggerValue("finished", Date.now());
   }
 
@@ -86,7 +88,7 @@ class Desk {
   }
 
   showStatus(view) {
-    const job = view.finished && view.job && view.job.state !== "running" ? null : view.job;
+    const job = view.finished && view.job && !["running", "waiting"].includes(view.job.state) ? null : view.job;
     if (!changed(this.status, "what", [job, view.absences, view.finished])) return;
     const absences = view.absences.map((sentence) => h("p", { class: "absence" }, sentence));
     const act = (action) => () => call(`/api/jobs/${job.id}/${action}`, this.token, { method: "POST" }).then(() => this.load(), (error) => this.say(error.message));
@@ -136,18 +138,22 @@ class Desk {
 
   // A time anywhere on the page, in a streaming answer too, is a link #t=7.25&s=3.
   followLink(event) {
-    // Stop ends the page's script where it stands; one more run shows what was kept of the answer, and its tools.
-    if (event.composedPath().some((node) => node.dataset && node.dataset.testid === "stChatInputStopButton")) {
-      setTimeout(() => this.component.setTriggerValue("stopped", Date.now()), 700);
-      return;
-    }
-    const link = event.composedPath().find((node) => node.tagName === "A" && /^#(t=|copy$)/.test(node.getAttribute("href") || ""));
+    // Streamlit's own Stop would end the page's script where it stands, with half a page drawn.
+    if (event.composedPath().some((node) => node.dataset && node.dataset.testid === "stChatInputStopButton")) { this.stopAnswer(event); return; }
+    const link = event.composedPath().find((node) => node.tagName === "A" && /^#(t=|copy$|stop$)/.test(node.getAttribute("href") || ""));
     if (!link || event.ctrlKey || event.metaKey) return;
+    if (link.getAttribute("href") === "#stop") { this.stopAnswer(event); return; }
     event.preventDefault();
     event.stopPropagation();
     if (link.getAttribute("href") === "#copy") { this.copy(link); return; }
     const target = new URLSearchParams(link.getAttribute("href").slice(1));
     this.go(Number(target.get("t")) || 0, target.has("s") ? Number(target.get("s")) : null);
+  }
+
+  stopAnswer(event) {
+    event.preventDefault();
+    event.stopPropagation();
+    call(`/api/stop/${this.component.data.visit}`, this.token, { method: "POST" }).catch((error) => this.say(error.message));
   }
 
   // The text of the answer that this link stands under, times included.

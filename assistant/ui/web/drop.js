@@ -106,7 +106,12 @@ class Drop {
       let job;
       try { job = await call(`/api/jobs/${id}`, this.component.data.token); } catch (error) { this.refuse(row, error.message); return; }
       if (!row.item.isConnected) return;
-      if (job.state === "failed" || job.state === "set_aside") { this.refuse(row, `${job.what || job.says}${job.remedy ? `; ${job.remedy}` : ""}.`); return; }
+      if (job.state === "failed" || job.state === "set_aside") {
+        this.refuse(row, `${job.what || job.says}${job.remedy ? `; ${job.remedy}` : ""}.`);
+        // It is told here, and no video came of it that the library could keep.
+        if (!job.sha256) call(`/api/jobs/${id}/forget`, this.component.data.token, { method: "POST" }).catch(() => {});
+        return;
+      }
       if (job.sha256) { row.item.remove(); if (row.alone) this.component.setTriggerValue("opened", job.sha256); return; }
       row.says.textContent = job.state === "waiting" ? "Waiting for the videos before it" : "Looking into the file …";
       await new Promise((resolve) => setTimeout(resolve, 300));

@@ -60,6 +60,7 @@ class Shelf {
     const act = (action, label) => h("button", { type: "button", class: "link", onclick: () => call(`/api/jobs/${job.id}/${action}`, this.component.data.token, { method: "POST" })
       .then(() => this.load(), (error) => { this.message.textContent = error.message; }) }, label);
     const acts = !job ? [] : running ? [act("cancel", "Cancel")] : ["cancelled", "set_aside"].includes(job.state) ? [act("resume", "Go on")] : [act("resume", "Try again")];
+    if (job && !running && !item.sha256) acts.push(act("forget", "Remove"));
     return h("div", { class: "item" }, open, running ? h("progress", { max: 1, value: job.fraction, "aria-label": `Analysis of ${item.name}` }) : null, h("div", { class: "acts" }, ...acts));
   }
 }
