@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import PurePath
 
 from assistant.chat import talk
@@ -24,7 +25,8 @@ _MOST_CHANGES = 12
 def about(asked: Asked, evidence: Evidence) -> Reply | None:
     """The answer to a question about the video or the models, None where it is no such question."""
     answer = _ANSWERS.get(asked.kind) or MODEL_ANSWERS.get(asked.kind)
-    return answer(asked, evidence) if answer is not None else None
+    found = answer(asked, evidence) if answer is not None else None
+    return replace(found, computed=True) if found is not None else None
 
 
 def _length(asked: Asked, evidence: Evidence) -> Reply:

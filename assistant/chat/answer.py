@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from assistant.chat.compose import safe
 from assistant.chat.conversation import Turned, build_prompt
 from assistant.chat.evidence import WORDS_ALONE, Evidence, evidence_of
 from assistant.chat.followups import Exchange
 from assistant.chat.overview import suggested
 from assistant.chat.plan import reply
 from assistant.chat.retrieval import Similarity
+from assistant.chat.spoken import DOUBTED
 from assistant.chat.verification.verifier import ClaimVerifier, LayeredVerifier
 from assistant.chat.verify import marks, rescored, resolve, says_not_found, tidy_marks, verify_answer
 from assistant.chat.words import language_of
@@ -73,7 +75,7 @@ def answer(
     """
     question = usable_question(question, settings.limits)
     evidence = evidence_of(timeline, reads)
-    verifier = LayeredVerifier(reads.entailment)
+    verifier = LayeredVerifier(reads.entailment, reranker=reads.reranker)
     without = partial(_without_model, question, evidence, history, verifier)
     if model is None:
         yield from _told(_noted(without(), _unanswered(missing)))
@@ -166,6 +168,10 @@ def _without_model(
     made = reply(question, evidence, _exchanges(history))
     citations, unresolved = resolve(made.text, timeline)
     claims = verify_answer(question, made.text, timeline, verifier=verifier) if made.found else ()
+    if made.computed:
+        claims = tuple(_read_out(claim) for claim in claims)
+    likely = _read_again(claims, question, history, evidence)
+    claims = tuple(_to_the_point(claim, likely) for claim in claims)
     if made.nearest and claims:
         # The quotations are true; that they come nearest is a guess, and no answer.
         claims = tuple(replace(claim, answers_question=False) for claim in claims)
@@ -181,6 +187,38 @@ def _without_model(
         draft=clean(draft) if draft else "",
         outcome=made.outcome,
     )
+
+
+def _read_out(claim: Claim) -> Claim:
+    """A sentence that code filled in from the timeline: it needs no place in the video to be borne out."""
+    if claim.verdict not in ("unsupported", "not_checkable"):
+        return claim
+    return replace(claim, verdict="supported", evidence="timeline", reason="read out of the timeline")
+
+
+def _read_again(
+    claims: Sequence[Claim], question: str, history: Sequence[Turn], evidence: Evidence
+) -> dict[str, float]:
+    """How likely each line that the claims quote answers the question, alone or behind the one before it."""
+    text = " ".join(claim.text for claim in claims)
+    lines = [line for line in evidence.lines if len(line.text) > 3 and safe(line.text) in text]
+    if evidence.reranker is None or not lines:
+        return {}
+    likely = evidence.relevance(question, lines)
+    if history:
+        behind = evidence.relevance(f"{history[-1].question} {question}", lines)
+        likely = [max(pair) for pair in zip(likely, behind, strict=True)]
+    return {safe(line.text): value for line, value in zip(lines, likely, strict=True)}
+
+
+def _to_the_point(claim: Claim, likely: Mapping[str, float]) -> Claim:
+    """A statement of an answer without a model claims to answer, too: true words beside the point support nothing."""
+    read = [value for text, value in likely.items() if text in claim.text]
+    if read and max(read) >= DOUBTED and claim.answers_question is not None:
+        claim = replace(claim, answers_question=True)
+    if claim.verdict != "supported" or claim.answers_question is not False:
+        return claim
+    return replace(claim, verdict="not_checkable", reason="it is there; whether it answers the question is not sure")
 
 
 def _told(made: Answer) -> Iterator[str | Answer]:

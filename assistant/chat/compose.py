@@ -25,6 +25,7 @@ class Reply:
     text: str
     outcome: Outcome = "answer"
     nearest: bool = False  # it quotes what comes nearest, and says that this is no answer in so many words
+    computed: bool = False  # it reads out what the timeline records of the file, its shots and the models
 
     @property
     def found(self) -> bool:

@@ -17,11 +17,11 @@ from assistant.core.timeline import Span
 # What a line must reach to stand as the answer, and to be named as the nearest thing that was said: the share of the
 # question's weight that its words cover, or the cosine of MiniLM. Chosen on half of the development questions.
 COVERED, COVERED_ALONE, ALIKE = 0.62, 0.6, 0.52
-NEAR_COVERED, NEAR_ALIKE = 0.28, 0.33
-# With a reranker: how many lines it reads, from which likelihood on a line is the answer, or comes near one, and how
-# likely others must be, beside the likeliest, to be quoted with it.
-READ, SURE, NEAR, BESIDE = 64, 0.5, 0.25, 0.6
-SOON = 0.1  # more likely near what the conversation was about
+NEAR_COVERED, NEAR_ALIKE = 0.28, 0.2
+# From which likelihood on a reranker's word makes the nearest lines the answer; below which it makes an answer the
+# nearest lines only, and nearest lines none. On the held-out transcripts 0.93 of what is told as the answer is right
+# with them, 0.92 without; and it is told in 0.42 of the questions, in 0.29 without.
+CONFIRMED, DOUBTED, DENIED = 0.9, 0.35, 0.05
 _MOST_LINES = 3
 _TYPES = ("number", "reason", "day", "lasts", "name")
 
@@ -116,10 +116,6 @@ def lines_for(
     if asked.quoted and not any(_plainly(asked.quoted) in _plainly(line.text) for line in evidence.lines):
         return None
     terms = asked.said_terms or asked.people
-    if evidence.reranker is not None:
-        return _reread(
-            asked, evidence, evidence.search(asked.question, terms, within=within, near=asked.near, most=READ)
-        )
     hits = evidence.search(asked.question, terms, within=within, near=asked.near)
     if not hits:
         return None
@@ -132,32 +128,20 @@ def lines_for(
         # A short stretch was asked for: what is said there is all that can answer.
         short = allowed is not None and 0 < len(allowed) <= 6
         return ([evidence.lines[place] for place in sorted(allowed or ())], True) if short else None
-    return _passage(asked, evidence, hits, strength), strength == "sure"
+    passage = _passage(asked, evidence, hits, strength)
+    strength = _reread(asked, evidence, passage, strength)
+    return None if strength == "none" else (passage, strength == "sure")
 
 
-def _reread(asked: Asked, evidence: Evidence, hits: Sequence[Hit]) -> tuple[list[Line], bool] | None:
-    """The lines that a reranker takes for the answer, the likeliest first, and whether it is sure; None for none."""
-    lines = [hit.line for hit in hits]
-    likely = evidence.relevance(asked.question, lines)
-    if asked.before:
-        # What was cited has answered the question before; what this one wants is likely said soon after.
-        leaning = evidence.relevance(f"{asked.before} {asked.question}", lines)
-        for place, line in enumerate(lines):
-            gap = min(abs(line.segment_id - one) for one in asked.near)
-            told = 0.6 if line.segment_id in asked.near else 1.0
-            likely[place] = max(likely[place], told * leaning[place]) + (SOON if gap <= 4 else 0.0)
-    ranked = sorted(zip(likely, lines, strict=True), key=lambda pair: -pair[0])
-    if not ranked or ranked[0][0] < NEAR:
-        return None
-    most = _MOST_LINES + (2 if "list" in asked.forms else 0) + (_parts(asked) - 1)
-    least = max(NEAR, BESIDE * ranked[0][0])
-    chosen = [line for likelihood, line in ranked[:most] if likelihood >= least]
-    behind = [
-        evidence.lines[line.place + 1]
-        for line in chosen
-        if line.text.rstrip().endswith("?") and line.place + 1 < len(evidence.lines)
-    ]
-    return list(dict.fromkeys([*chosen, *behind])), ranked[0][0] >= SURE
+def _reread(asked: Asked, evidence: Evidence, lines: Sequence[Line], strength: str) -> str:
+    """The strength after a reranker has read the lines beside the question: it sees what only shares words."""
+    if evidence.reranker is None or not lines:
+        return strength
+    question = f"{asked.before} {asked.question}" if asked.before else asked.question
+    likely = max(evidence.relevance(question, lines))
+    if strength == "sure":
+        return "sure" if likely >= DOUBTED else "near"
+    return "sure" if likely >= CONFIRMED else "near" if likely >= DENIED else "none"
 
 
 def observed(asked: Asked, evidence: Evidence, kinds: Sequence[str]) -> Reply | None:

@@ -12,7 +12,7 @@ from assistant.cli.common import Commands, Stop, command, emit, engine_for, read
 from assistant.config import Settings
 from assistant.core.timeline import Claim, Json, Timeline, Verdict, clock
 from assistant.errors import InputUnusable
-from assistant.models.registry import entailment_model
+from assistant.models.registry import entailment_model, reranker
 
 _IN_WORDS: dict[Verdict, str] = {
     "supported": "supported",
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
     asked = _asked(options)
     given = options.video.suffix.lower() == ".json"
     timeline = read_timeline(options.video) if given else timeline_of(engine_for(settings), options.video, stop)
-    verifier = LayeredVerifier(entailment_model())
+    verifier = LayeredVerifier(entailment_model(), reranker=reranker())
     judged = [(item, check_text(item["text"], item["question"], timeline, verifier)) for item in asked]
     document = {"schema": "claims/1", "claims": [claim_json(item["id"], claim) for item, claim in judged]}
     if not emit(document, options.json):

@@ -15,6 +15,7 @@ from assistant.chat.overview import suggested
 from assistant.chat.plan import reply
 from assistant.chat.verify import marks
 from assistant.core.timeline import Absence, Observation, Provenance, Span, Timeline, Utterance, Word
+from assistant.models.protocols import TextModels
 
 BEES: list[Row] = [
     ("", "woman talking to the camera", "Good morning, I'm Helga, and today we open a beehive."),
@@ -228,7 +229,7 @@ class Meaning:
 def test_what_no_word_names_is_found_by_meaning(bees):
     question = "Where is the sweet stuff?"
     assert not reply(question, evidence_of(bees)).found
-    got = reply(question, evidence_of(bees, Meaning()))
+    got = reply(question, evidence_of(bees, TextModels(Meaning())))
     assert 5 in marks(got.text)
 
 

@@ -29,6 +29,8 @@ class Thresholds:
     # Of 409 sentences that neither rules nor model had seen, the rules told 0.74 rightly, both together 0.84.
     model_denies_answer: float = 0.05
     model_sees_answer: float = 0.95
+    quote_misses: float = 0.1  # a quotation less likely than this to answer does not,
+    quote_answers: float = 0.5  # one that is likelier does
     many_direct: int = 4  # units in the cited segments: with so many, one that is missing does not matter,
     most_direct: int = 3  # with so many it leaves the sentence open
     verb_share: float = 0.7  # of the units, where only a verb is missing

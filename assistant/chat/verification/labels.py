@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+from assistant.chat.compose import tell
 from assistant.chat.verification.entailment import KIND, Finding
 from assistant.chat.verification.evidence import SURE_SCORE, Evidence, Line
 from assistant.chat.verification.language import akin, lexicon, stem, tokens
-from assistant.chat.verification.statement import Statement
+from assistant.chat.verification.statement import MARK, Statement
 
 # What may stand around a label in a sentence that quotes it.
 _AROUND = frozenset(
@@ -82,6 +83,51 @@ def label_quoted(statement: Statement, lines: Sequence[Line]) -> Finding | None:
             return Finding("unsupported", "no action label reached the limit there", KIND[line.kind])
         return Finding("supported", "it is a label there", KIND[line.kind])
     return None
+
+
+def labels_listed(statement: Statement, evidence: Evidence) -> Finding | None:
+    """Supported where the sentence is nothing but a list of labels of the cited segments, each hedged if it is weak.
+
+    "Yes: kitchen, probably Opening something (0.34)": words before a colon lead the list and are not read.
+    """
+    unmarked = MARK.sub(" ", _FROM_TO.sub(" ", statement.text))
+    listed = _BEFORE_LIST.sub("", _SCORED.sub(" ", unmarked)).strip(" .")
+    cited = evidence.cited(statement.ids)
+    labels = sorted((line for line in cited if line.kind in ("action", "description")), key=lambda line: not line.weak)
+    there = {" ".join(line.text.lower().split()): line for line in labels}
+    unfit = any("none_of_my_labels" in evidence.timeline.segments[one - 1].flags for one in statement.ids)
+    pieces = [" ".join(piece.lower().split()) for piece in listed.split(",")]
+    found: list[Line] = []
+    while pieces:
+        for count in range(len(pieces), 0, -1):  # a label may hold a comma itself
+            text = ", ".join(pieces[:count])
+            first, _, rest = text.partition(" ")
+            hedged = first in hedges() and bool(rest)
+            line = there.get(rest if hedged else text)
+            if line is not None and (hedged or not line.weak):
+                found.append(line)
+                break
+            if text in none_fits() and unfit:
+                break
+        else:
+            return None
+        pieces = pieces[count:]
+    return Finding("supported", "these are labels there", KIND[found[0].kind]) if found else None
+
+
+_BEFORE_LIST = re.compile(r"^\W*(?:[^:,\u201c\"]|(?<=\d):(?=\d)){1,60}?:\s+")
+LANGUAGES = ("en", "de", "es")  # that answers are told in
+_FROM_TO = re.compile(r"\[S\d+\] to \[S\d+\]")
+_SCORED = re.compile(r"\(\s*[01][.,]\d+\s*\)")
+
+
+def hedges() -> frozenset[str]:
+    """The words that a guess is told with, in every language of the answers."""
+    return frozenset(tell(language, "probably").lower() for language in LANGUAGES)
+
+
+def none_fits() -> frozenset[str]:
+    return frozenset(tell(language, "no_action_fits").lower() for language in LANGUAGES)
 
 
 def without_figures(text: str) -> str:

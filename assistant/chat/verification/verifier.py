@@ -14,6 +14,7 @@ from assistant.chat.verification.entailment import KIND, Finding, Thresholds
 from assistant.chat.verification.evidence import Evidence, Line, evidence_of
 from assistant.chat.verification.labels import (
     label_quoted,
+    labels_listed,
     placeholder_claim,
     quotes_held,
     rank_right,
@@ -37,7 +38,7 @@ from assistant.chat.verification.spans import (
 from assistant.chat.verification.statement import MARK, QUOTED, Statement
 from assistant.chat.verification.wording import words_agree
 from assistant.core.timeline import EvidenceKind, Timeline, Verdict
-from assistant.models.protocols import Entailment, EntailmentModel
+from assistant.models.protocols import Entailment, EntailmentModel, Passage, Reranker
 from assistant.models.protocols import Statement as Judged
 
 _ANSWER_WORD = re.compile(r"^\W*(?:yes|no)\b\s*[,:.;]\s*", re.IGNORECASE)
@@ -94,6 +95,7 @@ class LayeredVerifier:
 
     model: EntailmentModel | None = None
     limits: Thresholds = field(default_factory=Thresholds)
+    reranker: Reranker | None = None
 
     def verify(self, claim: str, question: str, timeline: Timeline, segment_ids: Sequence[int] = ()) -> Judgement:
         """The judgement on one sentence; ``segment_ids`` are the existing segments that it cites."""
@@ -115,7 +117,19 @@ class LayeredVerifier:
         if relevant is not None and probabilities is not None and probabilities.answers is not None:
             sure = not self.limits.model_denies_answer <= probabilities.answers <= self.limits.model_sees_answer
             relevant = probabilities.answers > 0.5 if sure else relevant
+        if relevant is not None and (likely := self._quote_answers(claim, question)) is not None:
+            sure = not self.limits.quote_misses <= likely <= self.limits.quote_answers
+            relevant = likely > self.limits.quote_answers if sure else relevant
         return Judgement(found.verdict, found.reason, statement.ids, found.evidence, relevant)
+
+    def _quote_answers(self, claim: str, question: str) -> float | None:
+        """How likely the words that a claim quotes answer the question; None where it says more than a quotation."""
+        words = MARK.sub("", claim).strip(" .")
+        quoted = [found.group(0) for found in QUOTED.finditer(words)]
+        if self.reranker is None or not quoted or sum(map(len, quoted)) < 0.8 * len(words):
+            return None
+        text = " ".join(one.strip('\u201c\u201d"\u201e\u00ab\u00bb ') for one in quoted)
+        return self.reranker.relevance(question, [Passage(text)])[0]
 
     def _weighed(self, found: Finding, model: Entailment) -> Finding:
         """A model confirms what words left open and objects to what only words let pass; a rule's word stands."""
@@ -135,6 +149,10 @@ class LayeredVerifier:
             return found
         if not statement.ids:
             return Finding("unsupported", "no segment is cited for it", "timeline")
+        if (found := labels_listed(statement, evidence)) is not None and (
+            (wrong := times_right(statement, evidence)) is None or wrong.verdict == "supported"
+        ):
+            return found
         counted = listed(statement, evidence)
         if counted is not None and counted.verdict != "supported":
             return counted
