@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import streamlit as st
 from desk_fixture import FakeAssistant, desk, fill
 from streamlit.testing.v1 import AppTest
 
@@ -390,7 +391,7 @@ def test_servers_of_language_models_on_this_machine_are_offered_by_name(here, mo
     chosen: list[dict] = []
     monkeypatch.setattr(page, "nearby", lambda: found)
     monkeypatch.setattr(page, "change", lambda _, overrides: chosen.append(overrides))
-    page._nearby.clear()
+    st.cache_data.clear()
     try:
         app = opened("models")
         assert "**Ollama** is on this machine" in texts(app)
@@ -408,7 +409,7 @@ def test_servers_of_language_models_on_this_machine_are_offered_by_name(here, mo
         press(app, "Stop talking with it")
         assert chosen[-1] == {"chat": {"language_model": ""}}
         found.clear()
-        page._nearby.clear()
+        st.cache_data.clear()
         assert "Ollama" not in texts(opened("models"))
     finally:
-        page._nearby.clear()
+        st.cache_data.clear()
