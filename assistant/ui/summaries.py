@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.core.timeline import Timeline, clock
+from assistant.core.timeline import Timeline, clock, length
 from assistant.exports.render import FORMATS, MEDIA_TYPES
 from assistant.store import Entry
 from assistant.ui.chrome import WATCH, choose_first, chosen_entry, go, open_services, tell_failure, told
@@ -34,7 +34,7 @@ def page() -> None:
         return
     timeline = here.assistant.timeline(entry.sha256)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{markdown(shown_name(entry.name))}** · {clock(entry.video.duration_seconds)}", width="stretch")
+        st.markdown(f"**{markdown(shown_name(entry.name))}** · {length(entry.video.duration_seconds)}", width="stretch")
         if st.button("Watch it", icon=":material/play_arrow:", type="tertiary"):
             go(WATCH, entry.sha256)
     if timeline is None:

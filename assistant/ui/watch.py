@@ -7,7 +7,7 @@ import math
 import streamlit as st
 
 from assistant.core.plaintext import one_line
-from assistant.core.timeline import Timeline, clock
+from assistant.core.timeline import Timeline, length
 from assistant.core.transcript import track_name
 from assistant.jobs import Job
 from assistant.store import Entry
@@ -60,7 +60,7 @@ def _start_seconds() -> float:
 
 def _head(here: Services, entry: Entry, timeline: Timeline | None) -> None:
     video = entry.video
-    about = [clock(video.duration_seconds)]
+    about = [length(video.duration_seconds)]
     if video.has_picture:
         about.append(f"{min(video.width, video.height)}p")
     pack = timeline.provenance.pack if timeline else pack_name(here)

@@ -44,6 +44,12 @@ function clock(seconds, decimals = 0) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
+// How long something is: below a minute to the tenth, above to the nearest second.
+function lengthOf(seconds) {
+  const tenths = Math.round(10 * Math.max(0, seconds));
+  return tenths % 10 && tenths < 600 ? clock(tenths / 10, 1) : clock(Math.round(Math.max(0, seconds)));
+}
+
 function span(item) { return `${clock(item.start)}–${clock(item.end)}`; }
 
 function percent(score) { return score > 0 && score < 0.005 ? "<1 %" : `${Math.round(100 * score)} %`; }
