@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -453,3 +454,47 @@ def test_a_correction_made_on_the_card_is_what_the_answer_and_the_search_say(pag
     page.locator(BARS).nth(1).click()
     page.locator(".fixed").get_by_role("button", name="Undo").click()
     page.locator(".fixed").wait_for(state="detached")
+
+
+def test_two_hours_are_few_bars_and_open_quickly(page, desk):
+    def long(route):
+        document = json.loads(route.fetch().text())
+        one = document["segments"][0]
+
+        def label(number):
+            return [{"label": f"action {number // 8 % 7}", "score": 0.5 + number % 8 / 20, "colour": "#888888"}]
+
+        document["segments"] = [
+            {**one, "id": n + 1, "start": 3.0 * n, "end": 3.0 * n + 3, "speech": [], "spoken": [], "actions": label(n)}
+            for n in range(2400)
+        ]
+        document |= {"duration": 7200.0, "shots": [], "captions": []}
+        route.fulfill(json=document)
+
+    page.route("**/api/desk/*", long)
+    watch(page, desk)
+    first = page.locator(BARS).first
+    assert first.get_attribute("aria-label") == "action 0, 0:00 to 0:24, 50 % to 85 %"
+    assert page.locator(".bar").count() <= 500
+    assert first.inner_text() == "", "no label where none fits"
+    look = """async () => {
+        const view = document.querySelector('[data-testid="stApp"]');
+        const find = (node) => node.querySelector('.viewport') || [...node.querySelectorAll('*')].map(
+            (one) => one.shadowRoot && find(one.shadowRoot)).find(Boolean);
+        const lanes = find(view), spent = [];
+        const root = lanes.getRootNode();
+        for (let step = 0; step < 12; step += 1) root.querySelector('[aria-label="Look closer"]').click();
+        for (let step = 0; step < 30; step += 1) {
+            lanes.scrollLeft += 40;
+            const start = performance.now();
+            await new Promise(requestAnimationFrame);
+            await new Promise(requestAnimationFrame);
+            spent.push(performance.now() - start);
+        }
+        return [spent.sort((a, b) => a - b)[15] / 2, root.querySelectorAll('.bar').length];
+    }"""
+    frame_milliseconds, bars = page.evaluate(look)
+    assert bars < 100, "only what is in sight is drawn"
+    assert frame_milliseconds < 100
+    page.locator(BARS).first.click(position={"x": 2, "y": 10})
+    page.unroute_all(behavior="ignoreErrors")
