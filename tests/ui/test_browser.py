@@ -456,6 +456,27 @@ def test_a_correction_made_on_the_card_is_what_the_answer_and_the_search_say(pag
     page.locator(".fixed").wait_for(state="detached")
 
 
+def test_the_transcript_follows_seeks_and_can_be_searched(page, desk):
+    watch(page, desk)
+    page.get_by_role("tab", name="Transcript").click()
+    assert page.locator(".line").count() == 4
+    page.locator(".line", has_text="seven, friday").click()
+    until(lambda: abs(video(page, "v => v.currentTime") - 15.25) < 0.1, 10)
+    assert "seven, friday" in page.locator(".line[aria-current]").inner_text()
+    field = page.get_by_label("Find in what is said")
+    field.fill("CIRCLE")
+    page.get_by_text("2 found").wait_for()
+    assert page.locator(".line mark").all_inner_texts() == ["circle", "circle"]
+    field.press("Enter")
+    field.press("Enter")
+    page.get_by_text("2 of 2").wait_for()
+    until(lambda: abs(video(page, "v => v.currentTime") - 20.25) < 0.1, 10)
+    field.fill("zebra")
+    page.get_by_text("Not found").wait_for()
+    page.get_by_role("tab", name="Segment").click()
+    page.locator(".card h3", has_text="Segment 5").wait_for()
+
+
 def test_two_hours_are_few_bars_and_open_quickly(page, desk):
     def long(route):
         document = json.loads(route.fetch().text())

@@ -74,6 +74,19 @@ async function call(path, token, options = {}) {
   return document;
 }
 
+// How far an analysis is, whoever asked last: the library and the player's page say the same of it.
+const JOBS = "assistant-jobs";
+const heard = new Map();
+
+function newest(job) {
+  const known = job && heard.get(job.id);
+  if (known && known.state === job.state && known.fraction > job.fraction) return known;
+  if (job) heard.set(job.id, job);
+  return job;
+}
+
+function tellJobs(jobs) { document.dispatchEvent(new CustomEvent(JOBS, { detail: jobs })); }
+
 // Only what is new is drawn again: polling must not take the focus or the pointer away.
 function changed(holder, key, value) {
   const text = JSON.stringify(value);
