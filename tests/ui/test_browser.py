@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -434,6 +435,27 @@ def test_a_phone_shows_one_lane_and_never_scrolls_sideways(chromium, desk):
     context.close()
 
 
+def test_on_a_phone_the_question_is_at_hand_however_long_the_conversation(chromium, desk):
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    context.set_default_timeout(SECONDS * 1000)
+    page = context.new_page()
+    with Library(desk.home) as library:
+        conversation = library.chats.start(desk.sha256)
+        for number in range(30):
+            answer = Answer(f"Question {number}?", "A red circle moves left [S1]. " * 20)
+            library.chats.append_turn(conversation, answer.question, answer)
+        watch(page, desk)
+        box = page.get_by_test_id("stChatInput").bounding_box()
+        assert box["y"] + box["height"] <= 844
+        assert box["x"] >= 0
+        assert box["width"] > 300
+        ask(page, "Does a dog appear?")
+        page.get_by_text("That is not in this video.").last.wait_for()
+        until(lambda: 0 < page.get_by_text("Does a dog appear?").last.bounding_box()["y"] < 844)
+        library.chats.delete(conversation)
+    context.close()
+
+
 def test_a_correction_made_on_the_card_is_what_the_answer_and_the_search_say(page, desk):
     watch(page, desk)
     page.locator(BARS).nth(1).click()
@@ -454,6 +476,59 @@ def test_a_correction_made_on_the_card_is_what_the_answer_and_the_search_say(pag
     page.locator(BARS).nth(1).click()
     page.locator(".fixed").get_by_role("button", name="Undo").click()
     page.locator(".fixed").wait_for(state="detached")
+
+
+def test_the_library_and_the_page_agree_how_far_an_analysis_is(page, desk):
+    def running(route, place):
+        document = json.loads(route.fetch().text())
+        job = {"id": "a" * 32, "state": "running", "says": "Visual analysis", "what": "", "remedy": "", "segments": 1}
+        job |= {"sha256": desk.sha256, "name": "a.mp4", "seconds_left": None, "fraction": 0.32 if place else 0.09}
+        if place:
+            document["items"][0]["job"] = job
+        else:
+            document |= {"job": job, "finished": False}
+        route.fulfill(json=document)
+
+    page.route("**/api/shelf", lambda route: running(route, 1))
+    page.route("**/api/desk/*", lambda route: running(route, 0))
+    page.goto(f"{desk.address}/watch?video={desk.sha256}")
+    page.locator(".shelf .state", has_text="32 %").wait_for()
+    page.locator(".status", has_text="32 %").wait_for()
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_the_page_keeps_what_was_chosen_and_where_one_was(page, desk):
+    watch(page, desk)
+    ask(page, "Does a dog appear?")
+    page.get_by_role("button", name="Answer again", exact=True).first.wait_for()
+    page.get_by_role("button", name="Edit the question", exact=True).first.wait_for()
+    until(lambda: page.evaluate("document.activeElement.dataset.testid") == "stChatInputTextArea", 10)
+    assert page.get_by_role("button", name=re.compile("refresh icon|more_horiz")).count() == 0
+    page.get_by_role("button", name="Conversations and who answers").click()
+    page.get_by_role("radio", name="From the timeline").click()
+    page.get_by_text("Composed from the timeline").wait_for()
+    page.reload()
+    page.get_by_role("button", name="Conversations and who answers").click()
+    until(lambda: page.get_by_role("radio", name="From the timeline").is_checked())
+
+
+def test_the_question_before_a_video_is_removed_stands_above_the_menu(page, desk):
+    watch(page, desk)
+    page.get_by_role("button", name="This video").click()
+    page.get_by_role("button", name="Remove from the library").click()
+    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.get_by_role("button", name="Take it with you").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Markdown").click()
+    assert download.value.suggested_filename.endswith(".md")
+
+
+def test_a_video_chosen_for_its_summaries_opens_them(page, desk):
+    page.goto(f"{desk.address}/summaries")
+    page.locator(".shelf:not(.small) .open").first.click()
+    page.wait_for_url("**/summaries?video=*")
+    page.get_by_role("button", name="Write the summary").wait_for()
 
 
 def test_the_transcript_follows_seeks_and_can_be_searched(page, desk):

@@ -129,7 +129,7 @@ def test_a_file_link_is_queued(here, sha256):
 
 
 def test_watching_nothing_says_how_to_begin(here):
-    assert "Choose a video on the left" in texts(opened("watch"))
+    assert "Choose a video to see it here" in texts(opened("watch"))
 
 
 def test_the_chat_offers_questions_made_from_the_video(here, sha256):
