@@ -346,6 +346,12 @@ class Answer:
         return documents.load(cls, document)
 
 
+def length(seconds: float) -> str:
+    """How long something is, as people read it: below a minute to the tenth, above to the nearest second."""
+    tenths = round(10 * max(0.0, seconds))
+    return clock(tenths / 10, 1) if tenths % 10 and tenths < 600 else clock(round(max(0.0, seconds)))
+
+
 def clock(seconds: float, decimals: int = 0) -> str:
     """The time as people read it: ``m:ss``, ``h:mm:ss`` from an hour on."""
     scaled = math.floor(max(0.0, seconds) * 10**decimals + 1e-6) / 10**decimals

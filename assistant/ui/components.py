@@ -22,13 +22,13 @@ UNMEASURED_SECONDS_PER_SECOND = 0.5  # before the first analysis on this machine
 MEMORY = {"demo": "about 2 GB of memory", "standard": "about 6 GB of memory"}
 
 _SCRIPTS = {
-    "desk": ("shared.js", "stage.js", "lanes.js", "card.js", "why.js", "desk.js"),
+    "desk": ("shared.js", "stage.js", "lanes.js", "card.js", "why.js", "transcript.js", "desk.js"),
     "shelf": ("shared.js", "shelf.js"),
     "drop": ("shared.js", "drop.js"),
 }
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _text(name: str) -> str:
     return (WEB / name).read_text(encoding="utf-8")
 
