@@ -24,6 +24,7 @@ from assistant.core.timeline import (
     Video,
     Work,
 )
+from assistant.models.registry import Models
 from assistant.store import stage_key
 
 SegmentMaker = Callable[[int, WindowRecord, Mapping[str, WindowResult]], Segment]
@@ -203,5 +204,14 @@ def _provenance(
             "audio_track": settings.speech.audio_track,
             **tracks,
         },
+        text=_reader(models, "text" not in absent),
         saving={"on": settings.compute.save_work, **asdict(work)},
     )
+
+
+def _reader(models: Models, looked: bool) -> Json:
+    """Who reads text in the picture, empty where nobody can."""
+    if models.pack.location("text") is None:
+        return {}
+    model, revision = models.identity("text")
+    return {"pack": models.speaker("text"), "looked": looked, "model": model, "revision": revision}
