@@ -41,7 +41,7 @@ def segments_so_far(context: AnalysisContext, about: Mapping[str, Json], shown: 
     matrix, scale = _labels_of(context) if "scene" in about else (None, 1.0)
 
     def segment_of(number: int, record: WindowRecord, results: Mapping[str, WindowResult]) -> Segment:
-        foreign = domain.any_limited(context.models) and domain.how_foreign(context.models, results) > 0
+        foreign = domain.any_limited(context.models) and domain.how_foreign(context.models, results) > domain.ALONE
         own = {kind: result for kind, result in results.items() if kind in shown}
         evidence = _evidence(record, domain.believable(context.models, own, foreign), matrix, scale, foreign)
         return fusion.segment_of(number, evidence, (), vocabulary)
