@@ -231,13 +231,17 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Which pack and models spoke, how each was fed, and what work was saved (`Work`, and whether that was ``on``)."""
+    """Which pack and models spoke, how each was fed, and what work was saved (`Work`, and whether that was ``on``).
+
+    ``text`` is empty where no model is here that reads text in the picture.
+    """
 
     pack: str
     actions: Json = field(default_factory=dict)
     descriptions: Json = field(default_factory=dict)
     speech: Json = field(default_factory=dict)
     saving: Json = field(default_factory=dict)
+    text: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

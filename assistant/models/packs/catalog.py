@@ -35,6 +35,7 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("entailment", "roberta"): "assistant.models.entailment.nli:NliModel",
     ("entailment", "xlm-roberta"): "assistant.models.entailment.nli:NliModel",
     ("entailment", "bert"): "assistant.models.entailment.nli:NliModel",
+    ("text", ""): "assistant.models.text.ppocr:PPOcrReader",
     ("voice", ""): "assistant.models.speech.silero:SileroVoiceDetector",
     ("server", ""): "assistant.models.chat.openai_api:OpenAIChatModel",
 }
