@@ -31,6 +31,7 @@ from assistant.core.timeline import (
     Utterance,
     Video,
 )
+from assistant.exports.render import Material, render
 from assistant.media.frames import jpeg, strip
 from assistant.models.actions.vjepa2 import framing_of
 from assistant.models.packs.catalog import Pack, demo_pack
@@ -177,6 +178,10 @@ class FakeAssistant:
             ),
             (99,),
         )
+
+    def export(self, sha256: str, kind: str) -> tuple[str, bytes]:
+        """Just the timeline."""
+        return f"shapes.{kind}", render(Material("shapes", self.timeline(sha256)), kind)
 
     def explained(self, sha256: str, segment_id: int, label: str | None = None) -> SimpleNamespace | None:
         """An explanation as soon as it was measured; see `measure`."""

@@ -121,7 +121,7 @@ class Pair:
     def __init__(self, weights: Path) -> None:
         self.ours = WhisperTranscriber(weights)
         self.name = self.ours.name
-        self._detector = SileroVoiceDetector()
+        self.detector = SileroVoiceDetector()
 
     def plainly(self, samples: Sound) -> tuple[str, float, int]:
         import whisper
@@ -133,7 +133,7 @@ class Pair:
 
     def by_us(self, samples: Sound) -> tuple[str, float, int]:
         started = time.process_time()
-        found = self.ours.transcribe(samples, self._detector.detect(samples))
+        found = self.ours.transcribe(samples, self.detector.detect(samples))
         text = " ".join(utterance.text for utterance in found.utterances)
         return text, time.process_time() - started, len(found.suppressed)
 

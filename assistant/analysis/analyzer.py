@@ -18,7 +18,7 @@ from assistant.analysis.windows import Window
 from assistant.config import Settings
 from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck
-from assistant.core.timeline import Absence, Observation, Span, Suppressed, Utterance, Video
+from assistant.core.timeline import Absence, Observation, Shot, Span, Suppressed, Utterance, Video
 from assistant.media.audio import SoundTrack
 from assistant.models.registry import Models
 from assistant.store import Library
@@ -56,6 +56,11 @@ class Stream(Protocol):
 
     @property
     def video(self) -> Video: ...
+
+    @property
+    def shots(self) -> Sequence[Shot]:
+        """The stretches without a cut that cover the video, in order."""
+        ...
 
     def sound(self) -> NDArray[np.float32]:
         """All of the sound, mono float32 ``[N]`` at 16 kHz (`media.audio.SAMPLE_RATE`), on the video's clock.

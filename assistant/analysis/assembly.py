@@ -24,6 +24,7 @@ from assistant.core.timeline import (
     Video,
     Work,
 )
+from assistant.models.registry import Models
 from assistant.store import stage_key
 
 SegmentMaker = Callable[[int, WindowRecord, Mapping[str, WindowResult]], Segment]
@@ -40,7 +41,7 @@ def segments_so_far(context: AnalysisContext, about: Mapping[str, Json], shown: 
     matrix, scale = _labels_of(context) if "scene" in about else (None, 1.0)
 
     def segment_of(number: int, record: WindowRecord, results: Mapping[str, WindowResult]) -> Segment:
-        foreign = domain.any_limited(context.models) and domain.how_foreign(context.models, results) > 0
+        foreign = domain.any_limited(context.models) and domain.how_foreign(context.models, results) > domain.ALONE
         own = {kind: result for kind, result in results.items() if kind in shown}
         evidence = _evidence(record, domain.believable(context.models, own, foreign), matrix, scale, foreign)
         return fusion.segment_of(number, evidence, (), vocabulary)
@@ -203,5 +204,14 @@ def _provenance(
             "audio_track": settings.speech.audio_track,
             **tracks,
         },
+        text=_reader(models, "text" not in absent),
         saving={"on": settings.compute.save_work, **asdict(work)},
     )
+
+
+def _reader(models: Models, looked: bool) -> Json:
+    """Who reads text in the picture, empty where nobody can."""
+    if models.pack.location("text") is None:
+        return {}
+    model, revision = models.identity("text")
+    return {"pack": models.speaker("text"), "looked": looked, "model": model, "revision": revision}

@@ -83,9 +83,8 @@ def segment_of(segment_id: int, evidence: Evidence, utterances: Sequence[Utteran
     )
     notes: dict[str, str] = {}
     if actions and actions[0].score < vocabulary.none_below:
-        notes["none_of_my_labels"] = (
-            f"none of the {len(vocabulary.actions)} actions fits well: best {actions[0].score:.2f},"
-            f" needed {vocabulary.none_below:.2f}"
+        notes["none_of_my_labels"] = f"none of the {len(vocabulary.actions)} actions fits well: " + _apart(
+            actions[0].score, vocabulary.none_below
         )
     if evidence.out_of_domain:
         notes["out_of_domain"] = evidence.out_of_domain
@@ -133,6 +132,12 @@ def _best(
         return ()
     order = np.argsort(-scores, kind="stable")[:kept]
     return tuple(kind(labels[index], float(scores[index]), model) for index in order)
+
+
+def _apart(best: float, needed: float) -> str:
+    """Both numbers with as many digits as show that they differ."""
+    digits = next((n for n in range(2, 6) if f"{best:.{n}f}" != f"{needed:.{n}f}"), 6)
+    return f"best {best:.{digits}f}, needed {needed:.{digits}f}"
 
 
 def _disagreement(

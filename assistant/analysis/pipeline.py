@@ -71,7 +71,7 @@ def analyze(
     run = _Run(context, path, video, report, cancelled, frozenset(only))
     try:
         visual = run.visual()
-        findings = [*run.witnesses(), *run.losses()]
+        findings = [*run.witnesses(visual.shots), *run.losses()]
     finally:
         run.close()
     report(Progress("fusion", video.duration_seconds, video.duration_seconds))
@@ -240,7 +240,7 @@ class _Run:
 
     # --- everybody else ---------------------------------------------------------------------------------------------
 
-    def witnesses(self) -> list[Finding]:
+    def witnesses(self, shots: Sequence[Shot]) -> list[Finding]:
         """What all other witnesses found, now or earlier, and an absence for each that found no ground to stand on."""
         found: list[Finding] = []
         for one in self._others:
@@ -250,7 +250,7 @@ class _Run:
             elif lacking := self._lacking(one):
                 found.append(Absence(one.kind, lacking))
             else:
-                found += stored if stored is not None else self._run(one)
+                found += stored if stored is not None else self._run(one, shots)
         if self.video.is_still and self._wanted("actions"):
             found.insert(0, Absence("actions", STILL))
         if self.only:
@@ -258,12 +258,12 @@ class _Run:
             found += [Absence(what, NOT_ASKED_FOR) for kind, what in names.items() if not self._wanted(kind)]
         return found
 
-    def _run(self, one: Analyzer) -> list[Finding]:
+    def _run(self, one: Analyzer, shots: Sequence[Shot]) -> list[Finding]:
         total = self.video.duration_seconds
         self.report(Progress(one.kind, 0.0, total, "listening" if one.needs.sound else ""))
         if one.needs.sound:
             self._decode_sound()
-        stream = _Stream(self.path, self.video, self._audio, self._tracks, self.cancelled)
+        stream = _Stream(self.path, self.video, shots, self._audio, self._tracks, self.cancelled)
         if one.needs.sound and self._audio is not None and self._audio.reason and self._audio.lead() is None:
             choice = stream.track_choice() if len(self._tracks) > 1 else None
             return [*([] if choice is None else [choice]), Absence(one.kind, self._audio.reason)]
@@ -308,6 +308,7 @@ class _Stream:
 
     path: Path
     video: Video
+    shots: Sequence[Shot]
     audio: AudioBuffer | None
     tracks: tuple[SoundTrack, ...]
     cancelled: CancelCheck

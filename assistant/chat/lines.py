@@ -21,7 +21,7 @@ SURE_DESCRIPTION = 0.35
 class Line:
     """One sentence that was said, or one text or event that another witness found, at its own time."""
 
-    place: int
+    place: int  # its order: what is said, in order of time, and behind it the rest
     kind: str  # "speech", or the kind of an observation: "text", "sound", "caption", "object", ...
     text: str
     span: Span
@@ -83,7 +83,8 @@ def lines_of(timeline: Timeline, language: str) -> Iterable[Line]:
         span = getattr(one, "span", None)
         if text and span is not None and one.kind not in ("speaker", "surprise"):
             found.append((span, one.kind, text, ""))
-    found.sort(key=lambda item: (item[0].start_seconds, item[1]))
+    # What is said next to each other stands next to each other, whatever is shown meanwhile.
+    found.sort(key=lambda item: (item[1] != "speech", item[0].start_seconds, item[1]))
     for place, (span, kind, text, speaker) in enumerate(found):
         touched = _touched(timeline, span)
         home = max(touched, key=lambda s: s.span.overlap_seconds(span)).id if touched else 1

@@ -43,7 +43,7 @@ def _place_of(option: str, asked: Asked, evidence: Evidence) -> tuple[float, str
     if not good:
         return None
     top = [hit for hit in good if hit.score >= 0.85 * good[0].score]
-    first = min(top, key=lambda hit: hit.line.place).line
+    first = min(top, key=lambda hit: hit.line.span.start_seconds).line
     return first.span.start_seconds, quotes([first])
 
 

@@ -25,7 +25,7 @@ _DETAILS = {
     "interpretation": "cannot_tell_interpretation",
 }
 # Which observations of other witnesses would tell what labels cannot.
-_WITNESSES = {"text_shown": ("text",), "hear_sound": ("sound",), "people_count": (), "appearance": ("caption",)}
+_WITNESSES = {"hear_sound": ("sound",), "people_count": (), "appearance": ("caption",)}
 
 
 def reply(question: str, evidence: Evidence, history: Sequence[Exchange] = ()) -> Reply:
@@ -146,6 +146,8 @@ _EITHER = re.compile(
 
 def _detail(asked: Asked, evidence: Evidence) -> Reply | None:
     """Details of the picture or sound: told by a witness for them, by words that say just that, else by nobody."""
+    if asked.kind == "text_shown" and (found := spoken.written(asked, evidence)) is not None:
+        return found
     witnesses = _WITNESSES.get(asked.kind, ())
     if (found := spoken.observed(asked, evidence, witnesses)) is not None:
         return found

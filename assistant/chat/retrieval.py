@@ -59,7 +59,7 @@ def retrieve(
     for found in rank(question, timeline, similarity=similarity, asked=asked):
         if found in shown:
             continue
-        line = render_segment(timeline.segments[found - 1])
+        line = render_segment(timeline.segments[found - 1], timeline)
         cost = count_tokens(line + "\n")
         if used + cost > budget_tokens:
             left_out += 1
@@ -123,8 +123,12 @@ def _by_words(asked: Asked, evidence: Evidence, similarity: Similarity | None) -
     return [found for found, _ in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
 
 
-def render_segment(segment: Segment) -> str:
-    """One line of evidence; words of models and speakers stand in JSON-like quotes with nothing that closes them."""
+def render_segment(segment: Segment, timeline: Timeline | None = None) -> str:
+    """One line of evidence; words of models and speakers stand in JSON-like quotes with nothing that closes them.
+
+    Args:
+        timeline: whose observations of text on screen are to be shown.
+    """
     parts = [f"[S{segment.id}]"]
     if segment.action is not None:
         if "none_of_my_labels" in segment.flags:
@@ -136,6 +140,9 @@ def render_segment(segment: Segment) -> str:
         parts.append(f"scene: {_fenced(segment.description.label)}{unsure}")
     if segment.utterances:
         parts.append(f"speech: {_fenced(segment.words, _WORDS_SHOWN)}")
+    texts = [one.text for one in timeline.observed(segment.span) if one.kind == "text"] if timeline else []
+    if texts:
+        parts.append(f"text: {_fenced('; '.join(dict.fromkeys(texts)), _WORDS_SHOWN)}")
     return " | ".join(parts)
 
 

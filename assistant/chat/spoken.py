@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from assistant.chat.compose import Reply, known, quote, quotes, tell
-from assistant.chat.evidence import Evidence, Hit
+from assistant.chat.evidence import Evidence, Hit, says
 from assistant.chat.lines import Line
 from assistant.chat.understand import Asked
 from assistant.chat.words import Term, numbers_in, tokens
@@ -23,6 +23,8 @@ NEAR_COVERED, NEAR_ALIKE = 0.28, 0.2
 # with them, 0.92 without; and it is told in 0.42 of the questions, in 0.29 without.
 CONFIRMED, DOUBTED, DENIED = 0.9, 0.35, 0.05
 _MOST_LINES = 3
+_MOST_WRITTEN = 30
+_WRITTEN = ("email", "address", "phone")
 _TYPES = ("number", "reason", "day", "lasts", "name")
 
 
@@ -92,7 +94,9 @@ def content(asked: Asked, evidence: Evidence, kinds: Sequence[str] = ("speech", 
     if not sure and _STATE.search(asked.text) and "told" not in asked.forms:
         return None  # "Is the door open?": words that only come near say nothing about it
     lead = ""
-    if not sure:
+    if lines[0].kind == "text":
+        lead = tell(asked.language, "on_screen" if sure else "nearest_on_screen")
+    elif not sure:
         lead = tell(asked.language, "nearest")
     elif _EXISTS.search(asked.text) and "said" not in asked.forms:
         lead = tell(asked.language, "only_said")
@@ -153,6 +157,30 @@ def observed(asked: Asked, evidence: Evidence, kinds: Sequence[str]) -> Reply | 
         return found
     ids = {found for term in asked.seen_terms for found in evidence.showing([term])}
     return Reply(quotes(([line for line in there if ids & set(line.segment_ids)] or there)[:6]))
+
+
+def written(asked: Asked, evidence: Evidence) -> Reply | None:
+    """What is to be read in the picture: at a time, of the kind or with the words asked for; None: nobody can tell."""
+    lines = [line for line in evidence.lines if line.kind == "text"]
+    if not lines:
+        reason = next((a.reason for a in evidence.timeline.absences if a.what == "text"), "")
+        if reason:
+            return Reply(tell(asked.language, "not_read", reason=reason), "not_looked_at")
+        looked = bool(evidence.timeline.provenance.text.get("looked"))
+        return Reply(tell(asked.language, "nothing_written"), "not_in_video") if looked else None
+    span = asked.within()
+    if span is not None:
+        lines = lines_in(evidence, span, ("text",))
+    forms = [name for name in _WRITTEN if cue(f"asks_{name}", "en").search(asked.text)]
+    if forms:
+        lines = [line for line in lines if any(cue(name, "en").search(line.text) for name in forms)]
+    elif span is None and asked.terms:
+        own = [line for line in lines if any(says(line.terms, term) for term in asked.seen_terms)]
+        ids = {found for term in asked.seen_terms for found in evidence.showing([term])}
+        lines = own or [line for line in lines if ids & set(line.segment_ids)] or lines
+    if not lines:
+        return Reply(tell(asked.language, "nothing_written_so"), "not_in_video")
+    return Reply(f"{tell(asked.language, 'on_screen')} {quotes(lines[:_MOST_WRITTEN])}")
 
 
 def verbatim(asked: Asked, evidence: Evidence) -> Reply | None:

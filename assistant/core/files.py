@@ -57,3 +57,11 @@ def human_bytes(count: float) -> str:
             return f"{count:.0f} {unit}" if unit in ("B", "kB") else f"{count:.1f} {unit}"
         count /= 1000
     raise AssertionError("GB ends the loop")
+
+
+def size_beside_limit(count: int) -> str:
+    """The size of a file, or the most that is allowed, in powers of two, as the limits are set: ``8.0 GB``."""
+    for unit, name in ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} bytes"

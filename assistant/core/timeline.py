@@ -231,13 +231,17 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Which pack and models spoke, how each was fed, and what work was saved (`Work`, and whether that was ``on``)."""
+    """Which pack and models spoke, how each was fed, and what work was saved (`Work`, and whether that was ``on``).
+
+    ``text`` is empty where no model is here that reads text in the picture.
+    """
 
     pack: str
     actions: Json = field(default_factory=dict)
     descriptions: Json = field(default_factory=dict)
     speech: Json = field(default_factory=dict)
     saving: Json = field(default_factory=dict)
+    text: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +348,12 @@ class Answer:
             ValueError: another schema, a missing field or a field of the wrong kind.
         """
         return documents.load(cls, document)
+
+
+def length(seconds: float) -> str:
+    """How long something is, as people read it: below a minute to the tenth, above to the nearest second."""
+    tenths = round(10 * max(0.0, seconds))
+    return clock(tenths / 10, 1) if tenths % 10 and tenths < 600 else clock(round(max(0.0, seconds)))
 
 
 def clock(seconds: float, decimals: int = 0) -> str:

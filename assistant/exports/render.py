@@ -15,7 +15,7 @@ from typing import Any
 
 from assistant.core.corrections import PERSON
 from assistant.core.plaintext import escaped_markdown, one_line
-from assistant.core.timeline import Answer, Observation, Segment, Timeline, clock
+from assistant.core.timeline import Answer, Observation, Segment, Timeline, clock, length
 from assistant.core.transcript import cues, texts_by_segment
 
 FORMATS = ("json", "csv", "srt", "vtt", "md", "html")
@@ -28,6 +28,7 @@ MEDIA_TYPES = {
     "html": "text/html",
 }
 CSV_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_MARK = re.compile(r" ?\[S(\d{1,6})\]")
 # Players take tags and braces in SRT for markup, and the format has no way to escape them.
 _NO_MARKUP = str.maketrans("<>{}", "‹›()")
 
@@ -176,11 +177,11 @@ def _markdown(material: Material) -> str:
     timeline = material.timeline
     lines = [f"# {_plain(material.name)}", ""]
     lines += [
-        f"{clock(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_plain(_speaker(timeline))}",
+        f"{length(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_plain(_speaker(timeline))}",
         "",
     ]
     if whole := material.summaries.get(0):
-        lines += [_plain(whole), ""]
+        lines += [_plain(_timed(whole, timeline)), ""]
     for absence in timeline.absences:
         lines += [f"*No {_plain(absence.what)}: {_plain(absence.reason)}*", ""]
     lines += ["| # | time | action | scene | speech |", "|---|---|---|---|---|"]
@@ -193,9 +194,29 @@ def _markdown(material: Material) -> str:
     if material.conversation:
         lines += ["", "## Questions", ""]
         for answer in material.conversation:
-            lines += [f"**{_plain(answer.question)}**", "", _plain(answer.text), ""]
+            lines += [f"**{_plain(answer.question)}**", "", _plain(_timed(answer.text, timeline)), ""]
             lines += [line for notice in answer.notices for line in (f"*{_plain(notice)}*", "")]
     return "\n".join(lines) + "\n"
+
+
+def _timed(text: str, timeline: Timeline) -> str:
+    """A text of ours with the time of each ``[S3]`` in its place; a mark that leads nowhere goes."""
+    return _MARK.sub(lambda mark: f" ({time})" if (time := _time_of(mark[1], timeline)) else "", text)
+
+
+def _linked(text: str, timeline: Timeline) -> str:
+    """The same as HTML, where each time leads to its segment."""
+    plain, *marked = _MARK.split(text)
+    out = html.escape(plain)
+    for number, rest in zip(marked[::2], marked[1::2], strict=True):
+        time = _time_of(number, timeline)
+        out += (f' <a href="#s{int(number)}">{time}</a>' if time else "") + html.escape(rest)
+    return out
+
+
+def _time_of(number: str, timeline: Timeline) -> str:
+    segment = timeline.segment(int(number))
+    return clock(segment.span.start_seconds) if segment else ""
 
 
 def _scored(score: object) -> str:
@@ -228,16 +249,16 @@ def _html(material: Material) -> str:
     timeline, escape = material.timeline, html.escape
     parts = []
     if whole := material.summaries.get(0):
-        parts.append(f"<p>{escape(whole)}</p>")
+        parts.append(f"<p>{_linked(whole, timeline)}</p>")
     parts += [f"<p class=quiet>No {escape(a.what)}: {escape(a.reason)}.</p>" for a in timeline.absences]
     for segment, words in zip(timeline.segments, texts_by_segment(timeline.segments), strict=True):
         parts.append(_html_segment(material, segment, words))
     if material.conversation:
         parts.append("<h1>Questions</h1>")
         for answer in material.conversation:
-            parts.append(f"<h2>{escape(answer.question)}</h2><p>{escape(answer.text)}</p>")
+            parts.append(f"<h2>{escape(answer.question)}</h2><p>{_linked(answer.text, timeline)}</p>")
             parts += [f"<p class=quiet>{escape(notice)}</p>" for notice in answer.notices]
-    facts = f"{clock(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_speaker(timeline)}"
+    facts = f"{length(timeline.video.duration_seconds)} · {len(timeline.segments)} segments · {_speaker(timeline)}"
     return PAGE.format(title=escape(material.name), facts=escape(facts), body="\n".join(parts))
 
 
@@ -261,5 +282,5 @@ def _html_segment(material: Material, segment: Segment, words: str) -> str:
     lines += [f"<p class=quiet>{escape(note)}</p>" for note in segment.notes.values()]
     for title, texts in (("summary", material.summaries), ("why", material.why)):
         if text := texts.get(segment.id):
-            lines.append(f"<p>{title}: {escape(text)}</p>")
-    return f"<article><div>{image}</div><div>{''.join(lines)}</div></article>"
+            lines.append(f"<p>{title}: {_linked(text, material.timeline)}</p>")
+    return f"<article id=s{segment.id}><div>{image}</div><div>{''.join(lines)}</div></article>"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from assistant.config import Limits
+from assistant.core.files import size_beside_limit
 from assistant.errors import VideoTooLarge, VideoUnreadable
 
 _HEAD_BYTES = 4096
@@ -67,7 +68,7 @@ def require_file(path: Path, limits: Limits) -> int:
     if found.st_size == 0:
         raise VideoUnreadable(f"{name} is empty (0 bytes)", "copy or download it again")
     if found.st_size > limits.max_bytes:
-        size, most = _size(found.st_size), _size(limits.max_bytes)
+        size, most = size_beside_limit(found.st_size), size_beside_limit(limits.max_bytes)
         raise VideoTooLarge(f"{name} is {size}, the limit is {most}", "cut it shorter, or save it at a lower quality")
     try:
         with path.open("rb"):
@@ -191,13 +192,6 @@ def _is_text(head: bytes) -> bool:
 
 def _reason(error: Exception) -> str:
     return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "not a usable name"
-
-
-def _size(count: int) -> str:
-    for unit, name in ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB")):
-        if count >= unit:
-            return f"{count / unit:.1f} {name}"
-    return f"{count} bytes"
 
 
 def _length(seconds: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 from numpy.typing import NDArray
 
+from assistant.core.files import replaced
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Video
 from assistant.errors import LibraryUnusable
@@ -72,16 +72,11 @@ def make_proxy(
         LibraryUnusable: ``out`` cannot be written.
         Cancelled: ``cancelled`` turned true.
     """
-    unfinished = out.with_name(out.name + ".part")
     try:
-        with _writing(unfinished) as target:
+        with replaced(out) as unfinished, _writing(unfinished) as target:
             _convert(path, video, target, most_pixels, progress, cancelled)
-        unfinished.replace(out)
     except OSError as error:
         raise LibraryUnusable(f"{out.name} cannot be written ({error.strerror or error})", "free some space") from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
     return out
 
 

@@ -236,3 +236,33 @@ class TextEmbedder(Protocol):
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32 ``[texts, dimensions]``."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextInFrame:
+    """A line of text that was read in a frame.
+
+    Args:
+        box: left, top, right, bottom in pixels of the frame.
+        score: how sure the reader is of its letters, 0..1.
+    """
+
+    text: str
+    box: tuple[float, float, float, float]
+    score: float
+
+
+class TextReader(Protocol):
+    """Reads what is written in a picture."""
+
+    name: str
+    revision: str
+    frame_size: int  # pixels of the shortest edge beyond which a frame holds nothing more for it
+
+    def read(self, frame: NDArray[np.uint8]) -> list[TextInFrame]:
+        """The lines of text in a frame uint8 ``[H, W, 3]``, from top to bottom, as they stand there: untrusted.
+
+        Raises:
+            ModelFailed: it broke at this frame.
+        """
+        ...

@@ -26,6 +26,7 @@ from assistant.models.protocols import (
     Reranker,
     TextEmbedder,
     TextModels,
+    TextReader,
     Transcriber,
     VoiceDetector,
 )
@@ -225,6 +226,9 @@ class Models:
             return None
         return cast(TextEmbedder, self._once("embed", lambda: backend("embed")(self.location("embed"))))
 
+    def text_reader(self) -> TextReader:
+        return cast(TextReader, self._once("text", self._load_text_reader))
+
     def domain(self, kind: Kind) -> Domain | None:
         """What this model was made for, where its folder says so; None: for anything."""
         if kind not in self._domains:
@@ -343,6 +347,9 @@ class Models:
         compute = self._settings.compute
         path = self.location(kind)
         return backend(kind, path)(path, compute.device, compute.precision, *more)
+
+    def _load_text_reader(self) -> Any:
+        return backend("text")(self.location("text"), threads=self._settings.compute.threads)
 
     def _load_transcriber(self) -> Any:
         path = self.location("speech")

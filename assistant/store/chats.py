@@ -27,7 +27,10 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class StoredTurn:
-    """One question and its answer. ``partial``: the person stopped the answer before its end."""
+    """One question and its answer. ``partial``: the person stopped the answer before its end.
+
+    ``reason``: what was wrong with it, where its ``rating`` is down and the person said so.
+    """
 
     id: int
     conversation_id: int
@@ -35,6 +38,7 @@ class StoredTurn:
     answer: Answer
     partial: bool
     rating: Rating | None
+    reason: str
     asked_at: float
 
 
@@ -82,6 +86,7 @@ class Chats:
                 answer=Answer.from_json(json.loads(row["answer"])),
                 partial=bool(row["partial"]),
                 rating=row["rating"],
+                reason=row["reason"],
                 asked_at=row["asked_at"],
             )
             for row in rows
@@ -99,7 +104,7 @@ class Chats:
     def replace_turn(self, turn_id: int, question: str, answer: Answer, partial: bool = False) -> None:
         """Answer a turn again, or ask it otherwise; its rating goes, its place stays."""
         self._database.write(
-            "UPDATE turns SET question = ?, answer = ?, partial = ?, rating = NULL WHERE id = ?",
+            "UPDATE turns SET question = ?, answer = ?, partial = ?, rating = NULL, reason = '' WHERE id = ?",
             (clean(question), dump(answer.to_json()), partial, turn_id),
         )
 
@@ -110,8 +115,9 @@ class Chats:
             (turn_id,),
         )
 
-    def rate(self, turn_id: int, rating: Rating | None) -> None:
-        """Keep the person's thumb, up or down; None takes it back."""
+    def rate(self, turn_id: int, rating: Rating | None, reason: str = "") -> None:
+        """Keep the person's thumb, up or down, and the reason for it; None takes both back."""
         if rating not in ("up", "down", None):
             raise ValueError(f"a rating is up, down or None, not {rating!r}")
-        self._database.write("UPDATE turns SET rating = ? WHERE id = ?", (rating, turn_id))
+        kept = (rating, clean(reason) if rating == "down" else "", turn_id)
+        self._database.write("UPDATE turns SET rating = ?, reason = ? WHERE id = ?", kept)

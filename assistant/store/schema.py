@@ -119,4 +119,7 @@ CREATE VIRTUAL TABLE segment_texts USING fts5(
 CREATE TABLE index_version (version INTEGER NOT NULL);
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+# Why a person was not content with an answer; "" where they did not say.
+_VERSION_4 = "ALTER TABLE turns ADD COLUMN reason TEXT NOT NULL DEFAULT '';"
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)

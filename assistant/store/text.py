@@ -12,6 +12,10 @@ from typing import Any
 _WORD = re.compile(r"\w+")
 # Scripts that are written without spaces: the index sees a sentence as one word, so parts of it need a plain search.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+# Their signs for vowels and tones are no letters to `re`, and would divide a word in its middle.
+_MARKED_WORD = re.compile(
+    "[\\w\u0e31-\u0e3a\u0e47-\u0e4e\u0eb1-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u17b4-\u17d3\u3099\u309a]+"
+)
 MAX_QUERY_WORDS = 64
 # Words that tell nothing of a moment: whether a text has them must not decide what is found first.
 _EVERYWHERE = frozenset(
@@ -71,7 +75,7 @@ def _query_words(query: str) -> list[str]:
 
 def unspaced_words(query: str) -> list[str]:
     """The words of the query in scripts that put no spaces between words."""
-    return [word for word in _WORD.findall(clean(query)) if _UNSPACED.search(word)][:MAX_QUERY_WORDS]
+    return [word for word in _MARKED_WORD.findall(clean(query)) if _UNSPACED.search(word)][:MAX_QUERY_WORDS]
 
 
 def _plain(value: Any) -> Any:

@@ -12,30 +12,36 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from assistant.chat.answer import EXTRACTIVE
-from assistant.core.corrections import CORRECTED
-from assistant.core.timeline import Answer, Claim, Timeline
+from assistant.config import AnswererName
+from assistant.core.timeline import Answer, Timeline
 from assistant.errors import AssistantError
 from assistant.store import Entry, StoredTurn
+from assistant.ui.answers import reason_field, show_answer
 from assistant.ui.chrome import tell, visit
 from assistant.ui.services import Services
 from assistant.ui.tasks import STOPS
-from assistant.ui.text import markdown, time_link, with_citations
+from assistant.ui.text import markdown, with_citations
 
 TICK_SECONDS = 0.1
 HISTORY_TURNS = 6
 SHOWN_TURNS = 15  # drawn at first, and more at a press: every run of the page draws them anew
 ANSWERERS = {"auto": "Best at hand", "extractive": "From the timeline", "llm": "Language model"}
+ANSWERER = "answerer"  # the preference
 STOPPED = "Stopped by you."
 UNCHECKED = "Stopped by you. What stands here was not checked against the timeline."
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A question that waits to be answered in this run; ``turn`` is the one it replaces, ``typed``: in the field."""
+    """A question that waits to be answered in this run; ``turn`` is the one it replaces, ``typed``: in the field.
+
+    ``other_than``: who answered before, so that another may speak now.
+    """
 
     question: str
     turn: int | None = None
     typed: bool = False
+    other_than: str = ""
 
 
 def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
@@ -73,9 +79,9 @@ def chat_panel(here: Services, entry: Entry, timeline: Timeline | None) -> None:
             STOPS.forget(visit())
             if not turns:
                 with hints.container():
-                    _suggest(here, entry)
+                    _suggest(here, entry, timeline)
             else:
-                _go_on(here, entry, turns)
+                _go_on(here, entry, timeline, turns)
 
 
 def _conversation(here: Services, entry: Entry) -> int | None:
@@ -94,7 +100,10 @@ def _choose(entry: Entry, conversation: int | None) -> None:
 def _head(here: Services, entry: Entry, conversation: int | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="chat-head"):
         st.markdown("**Ask this video**", width="stretch")
-        with st.popover("", icon=":material/more_horiz:", help="Conversations and who answers", type="tertiary"):
+        with (
+            st.container(key="only-icon-talks", width="content"),
+            st.popover("Conversations and who answers", icon=":material/more_horiz:", type="tertiary"),
+        ):
             if st.button("New conversation", icon=":material/add:", type="tertiary", disabled=conversation is None):
                 _choose(entry, None)
                 st.rerun()
@@ -102,9 +111,11 @@ def _head(here: Services, entry: Entry, conversation: int | None) -> None:
                 "Who answers",
                 list(ANSWERERS),
                 format_func=ANSWERERS.__getitem__,
-                default="auto",
+                default=_answerer(here),
                 key="answerer",
                 required=True,
+                on_change=_keep_answerer,
+                args=(here,),
             )
             for item in here.assistant.library.chats.conversations(entry.sha256)[:10]:
                 if item.turns and st.button(
@@ -118,30 +129,59 @@ def _head(here: Services, entry: Entry, conversation: int | None) -> None:
     st.caption(_who(here))
 
 
+def _answerer(here: Services) -> AnswererName:
+    """Who answers: as chosen in this visit or in one before, else as the settings say."""
+    chosen = st.session_state.get("answerer") or here.assistant.library.preference(
+        ANSWERER, here.settings.chat.answerer
+    )
+    return chosen if chosen in ANSWERERS else "auto"
+
+
+def _other_answerer(here: Services, before: str) -> AnswererName:
+    """Who answers now: for an answer that is asked for again, whoever did not give it, where there is another."""
+    chosen = _answerer(here)
+    if not before or chosen != "auto" or not here.assistant.models.has_chat_model():
+        return chosen
+    return "llm" if before == EXTRACTIVE else "extractive"
+
+
+def _keep_answerer(here: Services) -> None:
+    here.assistant.library.set_preference(ANSWERER, st.session_state["answerer"])
+
+
 def _who(here: Services) -> str:
     """Who speaks, in one line."""
     try:
         name, has_model = here.assistant.pack.name, here.assistant.models.has_chat_model()
     except AssistantError:
         return "No pack of models is on this machine"
-    answerer = st.session_state.get("answerer") or here.settings.chat.answerer
+    answerer = _answerer(here)
     by_model = answerer == "llm" or (answerer == "auto" and has_model)
     return f"{'A language model answers' if by_model else 'Composed from the timeline'} · {markdown(name)} pack"
 
 
-def _suggest(here: Services, entry: Entry) -> None:
-    st.markdown("Ask anything about what is done, seen or said. For instance:")
-    for number, question in enumerate(here.assistant.suggestions(entry.sha256)[:4]):
+def _suggestions(here: Services, entry: Entry, timeline: Timeline) -> list[str]:
+    """Questions that this video answers: each was tried, which takes a while, so once a visit is enough."""
+    known = st.session_state.get("suggestions")
+    if known is None or known[0] != timeline:
+        known = st.session_state["suggestions"] = (timeline, here.assistant.suggestions(entry.sha256))
+    return known[1]
+
+
+def _suggest(here: Services, entry: Entry, timeline: Timeline) -> None:
+    questions = _suggestions(here, entry, timeline)[:4]
+    st.markdown("Ask anything about what is done, seen or said." + (" For instance:" if questions else ""))
+    for number, question in enumerate(questions):
         with st.container(key=f"suggest-{number}"):
             if st.button(markdown(question), key=f"suggestion-{number}", width="stretch"):
                 st.session_state["pending"] = Pending(question)
                 st.rerun()
 
 
-def _go_on(here: Services, entry: Entry, turns: Sequence[StoredTurn]) -> None:
+def _go_on(here: Services, entry: Entry, timeline: Timeline, turns: Sequence[StoredTurn]) -> None:
     """Two questions more that were not asked yet."""
     asked = {turn.question for turn in turns}
-    left = [question for question in here.assistant.suggestions(entry.sha256) if question not in asked][:2]
+    left = [question for question in _suggestions(here, entry, timeline) if question not in asked][:2]
     for number, question in enumerate(left):
         with st.container(key=f"suggest-more-{number}"):
             if st.button(markdown(question), key=f"more-{number}", type="tertiary", icon=":material/arrow_forward:"):
@@ -175,60 +215,6 @@ def _conversation_so_far(here: Services, timeline: Timeline, turns: Sequence[Sto
             _tools(here, turn)
 
 
-def show_answer(answer: Answer, timeline: Timeline) -> None:
-    """The text with its citations, what the check found, and who spoke."""
-    st.markdown(with_citations(answer.text, timeline) or "No answer.")
-    loose = _uncited(answer)
-    if loose:
-        st.markdown(" ".join(time_link(citation.span, citation.segment_id) for citation in loose))
-    _verdicts(answer, timeline)
-    mine = _corrected_by_person(answer, timeline)
-    if mine:
-        segments = ("segment " if len(mine) == 1 else "segments ") + ", ".join(map(str, mine))
-        st.caption(f":material/edit: Rests on your correction of {segments}")
-    if answer.model not in ("", EXTRACTIVE):
-        st.caption(f":material/forum: Answered by the language model {markdown(answer.model)}")
-    for notice in answer.notices:
-        st.caption(markdown(notice))
-
-
-def _uncited(answer: Answer) -> list:
-    return [citation for citation in answer.citations if f"[S{citation.segment_id}]" not in answer.text]
-
-
-def _corrected_by_person(answer: Answer, timeline: Timeline) -> list[int]:
-    """The segments that the answer points at and that the person put right."""
-    cited = sorted({citation.segment_id for citation in answer.citations})
-    return [number for number in cited if (found := timeline.segment(number)) and CORRECTED in found.flags]
-
-
-def _verdicts(answer: Answer, timeline: Timeline) -> None:
-    checkable = [claim for claim in answer.claims if claim.verdict != "not_checkable"]
-    # A tick says that it is true and that it answers; None: nobody asked whether it does.
-    held = [c for c in checkable if c.verdict == "supported" and c.answers_question is not False]
-    if answer.unresolved:
-        numbers = ", ".join(str(number) for number in answer.unresolved)
-        st.caption(f":material/link_off: Points at what does not exist: segment {numbers}")
-    if not checkable:
-        return
-    doubtful = [claim for claim in checkable if claim not in held]
-    noun = "statement" if len(checkable) == 1 else "statements"
-    line = f"{len(held)} of {len(checkable)} {noun} supported"
-    if not doubtful:
-        st.caption(f":material/check: {line}")
-        return
-    with st.expander(f"{line}: see which are not", icon=":material/rule:"):
-        for claim in doubtful:
-            st.markdown(_doubt(claim, timeline))
-
-
-def _doubt(claim: Claim, timeline: Timeline) -> str:
-    words = {"contradicted": "Contradicted", "supported": "True, but beside the question"}
-    word = words.get(claim.verdict, "Not supported")
-    reason = f" ({markdown(claim.reason)})" if claim.reason else ""
-    return f"**{word}:** {with_citations(claim.text, timeline)}{reason}"
-
-
 def _tools(here: Services, turn: StoredTurn) -> None:
     chats = here.assistant.library.chats
     with st.container(horizontal=True, key=f"tools-{turn.id}"):
@@ -236,15 +222,26 @@ def _tools(here: Services, turn: StoredTurn) -> None:
         rating = {1: "up", 0: "down", None: None}[rated]
         if rating != turn.rating:
             chats.rate(turn.id, rating)  # type: ignore[arg-type]
-        st.markdown("[Copy](#copy)")
-        if st.button("", icon=":material/refresh:", help="Answer again", key=f"again-{turn.id}", type="tertiary"):
-            st.session_state["pending"] = Pending(turn.question, turn.id)
             st.rerun()
-        if st.button("", icon=":material/edit:", help="Edit the question", key=f"edit-{turn.id}", type="tertiary"):
+        st.markdown("[Copy](#copy)")
+        if st.button(
+            "Answer again", icon=":material/refresh:", help="Answer again", key=f"again-{turn.id}", type="tertiary"
+        ):
+            st.session_state["pending"] = Pending(turn.question, turn.id, other_than=turn.answer.model)
+            st.rerun()
+        if st.button(
+            "Edit the question",
+            icon=":material/edit:",
+            help="Edit the question",
+            key=f"edit-{turn.id}",
+            type="tertiary",
+        ):
             st.session_state["editing"] = turn.id
             st.rerun()
         if turn.partial:
             st.caption("stopped before its end")
+    if turn.rating == "down":
+        reason_field(here, turn)
 
 
 def _shorten(here: Services) -> None:
@@ -298,7 +295,7 @@ def _answer(
     from assistant.chat.answer import Turn
 
     before = [turn for turn in turns if pending.turn is None or turn.id < pending.turn]
-    history = [Turn(turn.question, turn.answer) for turn in before[-HISTORY_TURNS:]]
+    history = [Turn(turn.question, turn.answer) for turn in before[-HISTORY_TURNS:] if turn.rating != "down"]
     st.chat_message("user").markdown(markdown(pending.question))
     with st.chat_message("assistant"):
         slot = st.empty()
@@ -315,7 +312,7 @@ def _answer(
             entry.sha256,
             pending.question,
             history=history,
-            answerer=st.session_state.get("answerer") or "auto",
+            answerer=_other_answerer(here, pending.other_than),
             cancelled=stop.is_set,
         )
         for piece in pumped(pieces, stop, partial(STOPS.pressed, visit())):
@@ -341,6 +338,9 @@ def _answer(
         slot.empty()
         tell(failure)
         return
+    replaced = next((turn for turn in turns if turn.id == pending.turn and turn.question == pending.question), None)
+    if replaced is not None and answer is not None and replaced.answer.text == answer.text:
+        st.toast("The same answer: nothing that it rests on has changed. Corrections and other words change it.")
     st.rerun()
 
 

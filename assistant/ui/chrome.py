@@ -124,9 +124,12 @@ def go(page: str, sha256: str | None = None, seconds: float | None = None) -> No
     st.switch_page(page, query_params=query)
 
 
-def choose_first(what: str) -> None:
-    """The empty state of a page that is about one video."""
-    st.markdown(f"Choose a video on the left to see {what}, or begin with a new one.")
+def choose_first(here: Services, what: str, page: str) -> None:
+    """The empty state of a page that is about one video: the videos, which open on this page."""
+    st.markdown(f"Choose a video to see {what}, or begin with a new one.")
+    opened = components.shelf(here, key="shelf-choose", small=False, empty="There is none yet.")
+    if opened:
+        go(page, opened)
     if st.button("New video", key="empty-new", type="primary"):
         go(START)
 

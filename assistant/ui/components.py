@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from assistant.core.files import size_beside_limit
 from assistant.core.timeline import Video
 from assistant.media.formats import EXTENSIONS
 from assistant.ui.services import Services, pack_name
@@ -21,13 +22,13 @@ UNMEASURED_SECONDS_PER_SECOND = 0.5  # before the first analysis on this machine
 MEMORY = {"demo": "about 2 GB of memory", "standard": "about 6 GB of memory"}
 
 _SCRIPTS = {
-    "desk": ("shared.js", "stage.js", "lanes.js", "card.js", "why.js", "desk.js"),
+    "desk": ("shared.js", "stage.js", "lanes.js", "card.js", "why.js", "transcript.js", "desk.js"),
     "shelf": ("shared.js", "shelf.js"),
     "drop": ("shared.js", "drop.js"),
 }
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _text(name: str) -> str:
     return (WEB / name).read_text(encoding="utf-8")
 
@@ -87,7 +88,7 @@ def drop(here: Services, *, key: str = "drop") -> str | None:
             "max_seconds": limits.max_seconds,
             "seconds_per_second": seconds_per_second(here),
             "memory": MEMORY.get(pack_name(here), ""),
-            "hint": f"MP4, MOV, MKV, WebM, AVI and more; up to {limits.max_bytes / 1024**3:.0f} GB"
+            "hint": f"MP4, MOV, MKV, WebM, AVI and more; up to {size_beside_limit(limits.max_bytes)}"
             f" and {limits.max_seconds / 3600:.0f} hours. It stays on this machine.",
         },
         on_opened_change=lambda: None,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from assistant.jobs import Job
 
 
-from assistant.core.timeline import clock
+from assistant.core.timeline import length
 from assistant.ui.services import Services
 
 STAGES = {
@@ -86,7 +86,7 @@ def shelf_view(here: Services) -> dict[str, Any]:
             {
                 "sha256": entry.sha256,
                 "name": shown_name(entry.name),
-                "length": clock(entry.video.duration_seconds),
+                "length": length(entry.video.duration_seconds),
                 "picture": f"/api/picture/{entry.sha256}/keyframe-1.jpg" if has_picture else None,
                 "ready": entry.has_timeline,
                 "job": job_view(job) if job is not None and matters else None,

@@ -6,10 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from assistant.core.timeline import Timeline, clock
+from assistant.core.timeline import Timeline, clock, length
 from assistant.exports.render import FORMATS, MEDIA_TYPES
 from assistant.store import Entry
-from assistant.ui.chrome import WATCH, choose_first, chosen_entry, go, open_services, tell_failure, told
+from assistant.ui.chrome import SUMMARIES, WATCH, choose_first, chosen_entry, go, open_services, tell_failure, told
 from assistant.ui.services import Services
 from assistant.ui.tasks import TASKS, Task
 from assistant.ui.text import markdown, shown_name, with_citations
@@ -30,11 +30,11 @@ def page() -> None:
     entry = chosen_entry(here)
     st.title("Summaries", anchor=False)
     if entry is None:
-        choose_first("its summaries")
+        choose_first(here, "its summaries", SUMMARIES)
         return
     timeline = here.assistant.timeline(entry.sha256)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{markdown(shown_name(entry.name))}** · {clock(entry.video.duration_seconds)}", width="stretch")
+        st.markdown(f"**{markdown(shown_name(entry.name))}** · {length(entry.video.duration_seconds)}", width="stretch")
         if st.button("Watch it", icon=":material/play_arrow:", type="tertiary"):
             go(WATCH, entry.sha256)
     if timeline is None:
@@ -110,17 +110,21 @@ def _part(part: dict[str, Any], timeline: Timeline, entry: Entry, timed: bool = 
 def _exports(here: Services, entry: Entry) -> None:
     st.subheader("Take it with you", anchor=False)
     with st.container(horizontal=True):
-        for kind in FORMATS:
-            name, content = f"{shown_name(entry.name)}.{kind}", _export(here, entry.sha256, kind)
-            st.download_button(
-                FORMAT_NAMES[kind],
-                content,
-                file_name=name,
-                mime=MEDIA_TYPES[kind],
-                icon=":material/download:",
-                key=f"export-{kind}",
-                on_click="ignore",
-            )
+        export_buttons(here, entry)
+
+
+def export_buttons(here: Services, entry: Entry) -> None:
+    """One button a format; the file is made when it is pressed."""
+    for kind in FORMATS:
+        st.download_button(
+            FORMAT_NAMES[kind],
+            _export(here, entry.sha256, kind),
+            file_name=f"{shown_name(entry.name)}.{kind}",
+            mime=MEDIA_TYPES[kind],
+            icon=":material/download:",
+            key=f"export-{kind}",
+            on_click="ignore",
+        )
 
 
 def _export(here: Services, sha256: str, kind: str) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 
 from assistant.core.plaintext import BIDI, escaped_markdown, one_line
-from assistant.core.timeline import Span, Timeline, clock
+from assistant.core.timeline import Segment, Span, Timeline, clock
 
 _CITATION = re.compile(r"\[S(\d{1,6})\]")
+_QUOTE = re.compile(r"[“\"]([^”\"]+)[”\"]")
+LEAD_SECONDS = 0.2  # heard before the first word
 _HALF_CITATION = re.compile(r"\[S?\d{0,6}$")
 
 
@@ -76,17 +77,43 @@ def time_link(span: Span, segment_id: int | None = None) -> str:
     return f"[{clock(span.start_seconds)}]({target})"
 
 
+def moment_seconds(segment: Segment, sentence: str = "") -> float:
+    """Where in its segment that is which a sentence tells of: the words that it quotes, else the frame that shows most.
+
+    A segment may begin in the black of a fade, or before the thing comes in.
+    """
+    for quote in _QUOTE.findall(sentence):
+        wanted = _plain_words(quote)
+        for utterance in segment.utterances if wanted else ():
+            if " ".join(wanted[:3]) in " ".join(_plain_words(utterance.text)):
+                starts = [word.span.start_seconds for word in utterance.words if _plain_words(word.text) == wanted[:1]]
+                start = starts[0] if starts else utterance.span.start_seconds
+                return max(segment.span.start_seconds, start - LEAD_SECONDS)
+    if segment.keyframe_seconds is not None and segment.span.contains(segment.keyframe_seconds):
+        return segment.keyframe_seconds
+    first = min((one.span.start_seconds for one in segment.utterances), default=0.0)
+    return max(segment.span.start_seconds, first - LEAD_SECONDS)
+
+
+def _plain_words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def segment_link(segment: Segment, sentence: str = "") -> str:
+    """The moment of a segment that a sentence tells of, as a link that the player listens for."""
+    at = moment_seconds(segment, sentence)
+    return time_link(Span(at, at), segment.id)
+
+
 def with_citations(text: str, timeline: Timeline, *, streaming: bool = False) -> str:
     """An answer as markdown: its text escaped, each ``[S3]`` a link to the moment, or marked as unresolved."""
     if streaming:
         text = _HALF_CITATION.sub("", text)
-    return _replace(text, lambda number: _place(number, timeline))
-
-
-def _replace(text: str, place: Callable[[int], str]) -> str:
-    parts, at = [], 0
+    parts, at, sentence = [], 0, ""
     for match in _CITATION.finditer(text):
-        parts += [markdown(text[at : match.start()]), place(int(match[1]))]
+        before = text[at : match.start()]
+        sentence = before if before.strip() else sentence
+        parts += [markdown(before), _place(int(match[1]), timeline, sentence)]
         at = match.end()
     parts.append(markdown(text[at:]))
     return _joined(parts)
@@ -100,6 +127,6 @@ def _joined(parts: list[str]) -> str:
     return out
 
 
-def _place(number: int, timeline: Timeline) -> str:
+def _place(number: int, timeline: Timeline, sentence: str) -> str:
     segment = timeline.segment(number)
-    return time_link(segment.span, number) if segment else f"(no segment {number})"
+    return segment_link(segment, sentence) if segment else f"(no segment {number})"

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from assistant.config import Limits
+from assistant.core.files import size_beside_limit
 from assistant.errors import AssistantError, InputUnusable, LibraryUnusable, VideoTooLarge
 from assistant.media.diagnosis import wrong_kind
 from assistant.media.formats import HEAD_BYTES, looks_like_media
@@ -111,7 +112,7 @@ def _check_room(announced: int, home: Path, limits: Limits) -> None:
 
 def _too_large(limits: Limits) -> VideoTooLarge:
     return VideoTooLarge(
-        f"The file is larger than {limits.max_bytes / 1024**3:.3g} GB", "cut it, or save it at a lower quality"
+        f"The file is larger than {size_beside_limit(limits.max_bytes)}", "cut it, or save it at a lower quality"
     )
 
 

@@ -7,14 +7,15 @@ import math
 import streamlit as st
 
 from assistant.core.plaintext import one_line
-from assistant.core.timeline import Timeline, clock
+from assistant.core.timeline import Timeline, length
 from assistant.core.transcript import track_name
 from assistant.jobs import Job
 from assistant.store import Entry
 from assistant.ui import components
 from assistant.ui.chat_panel import chat_panel
-from assistant.ui.chrome import MODELS, START, choose_first, chosen, go, open_services, told, visit
+from assistant.ui.chrome import MODELS, START, WATCH, choose_first, chosen, go, open_services, told, visit
 from assistant.ui.services import Services, pack_name, track_of, with_track
+from assistant.ui.summaries import export_buttons
 from assistant.ui.text import markdown, shown_name
 
 UNDER_WAY = ("waiting", "running")
@@ -27,7 +28,7 @@ def page() -> None:
     entry = here.assistant.library.entry(sha256) if sha256 else None
     if entry is None:
         st.title("Watch", anchor=False)
-        choose_first("it here")
+        choose_first(here, "it here", WATCH)
         return
     st.query_params["video"] = entry.sha256
     timeline = here.assistant.timeline(entry.sha256)
@@ -60,7 +61,7 @@ def _start_seconds() -> float:
 
 def _head(here: Services, entry: Entry, timeline: Timeline | None) -> None:
     video = entry.video
-    about = [clock(video.duration_seconds)]
+    about = [length(video.duration_seconds)]
     if video.has_picture:
         about.append(f"{min(video.width, video.height)}p")
     pack = timeline.provenance.pack if timeline else pack_name(here)
@@ -74,7 +75,15 @@ def _head(here: Services, entry: Entry, timeline: Timeline | None) -> None:
             st.page_link(MODELS, label="Get the standard pack", help="For real videos; the page names its size")
         if timeline is not None:
             _sound_track(here, entry, timeline)
-        with st.popover("", icon=":material/more_horiz:", help="This video", type="tertiary"):
+            with (
+                st.container(key="only-icon-exports", width="content"),
+                st.popover("Take it with you", icon=":material/download:", type="tertiary"),
+            ):
+                export_buttons(here, entry)
+        with (
+            st.container(key="only-icon-video", width="content"),
+            st.popover("This video", icon=":material/more_horiz:", type="tertiary"),
+        ):
             _menu(here, entry, timeline)
 
 

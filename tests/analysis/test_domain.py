@@ -119,6 +119,14 @@ def test_a_video_is_foreign_as_a_whole_from_a_third_of_its_time_on(models, monke
     assert domain.foreign_windows(models, visual_of([1.0, 1.0, 9.0, 9.0])) == (False, True, False, False)
 
 
+def test_a_window_that_is_all_of_a_video_is_judged_more_strictly_than_one_among_others(models, monkeypatch):
+    scores = iter([-0.5, -0.5, -5.0, -2.0])
+    monkeypatch.setattr(domain, "how_foreign", lambda *_: next(scores))
+    assert domain.foreign_windows(models, visual_of([2.0])) == (True,)
+    assert domain.foreign_windows(models, visual_of([2.0, 2.0])) == (False, False)
+    assert domain.foreign_windows(models, visual_of([2.0])) == (False,)
+
+
 def test_the_transcriber_is_believed_where_there_is_no_picture_only_if_it_was_sure_of_half(models):
     said = Utterance(Span(0.0, 2.0), "the red circle vanishes")
     voice = Voice(Span(0.0, 8.0))

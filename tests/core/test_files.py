@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from assistant.core.files import human_bytes, replaced, sha256_of
+from assistant.config import Limits
+from assistant.core.files import human_bytes, replaced, sha256_of, size_beside_limit
 from assistant.errors import Cancelled
 
 
@@ -73,3 +74,11 @@ def test_a_file_that_was_never_written_is_no_file(tmp_path):
 )
 def test_a_size_is_said_in_powers_of_ten(count, said):
     assert human_bytes(count) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(2, "2 bytes"), (1023, "1023 bytes"), (2000, "2.0 kB"), (5 * 1024**2, "5.0 MB"), (Limits().max_bytes, "8.0 GB")],
+)
+def test_a_size_beside_a_limit_is_said_in_the_units_that_the_limit_is_set_in(count, said):
+    assert size_beside_limit(count) == said

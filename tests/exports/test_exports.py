@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from assistant.core.timeline import Absence, ActionScore, Answer, Description, Span, Timeline, Utterance, Word
+from assistant.core.timeline import Absence, ActionScore, Answer, Description, Span, Timeline, Utterance, Word, length
 from assistant.exports.render import FORMATS, Material, render
 
 EVIL = '<img src=x onerror=alert(1)> [x](javascript:alert(1)) "quoted" --> end'
@@ -241,3 +241,23 @@ def test_json_names_no_place_on_this_machine_unless_it_is_asked_to(timeline):
     assert kept["provenance"]["pack"] == folder
     for kind in ("md", "html"):
         assert "/home" not in render(Material("lesson 1.mp4", where), kind).decode().replace("\\", "")
+
+
+def test_a_mark_of_an_answer_is_a_time_in_markdown_and_a_link_to_its_segment_in_html(timeline):
+    answer = Answer("When?", "A green bar rotates [S2]. A comet <b> [S99].")
+    material = Material("a.mp4", timeline, conversation=[answer], summaries={0: "It moves [S1].", 2: "It turns [S2]."})
+    text = render(material, "md").decode().replace("\\", "")
+    assert "It moves (0:00)." in text
+    assert "A green bar rotates (0:04). A comet <b>." in text
+    page = render(material, "html").decode()
+    assert 'A green bar rotates <a href="#s2">0:04</a>. A comet &lt;b&gt;.' in page
+    assert "<article id=s2>" in page
+    assert "[S" not in text + page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted"),
+    [(9.6, "0:09.6"), (10.0, "0:10"), (59.97, "1:00"), (61.6, "1:02"), (3599.7, "1:00:00"), (0.0, "0:00")],
+)
+def test_a_length_is_never_told_too_short(seconds, wanted):
+    assert length(seconds) == wanted

@@ -256,18 +256,25 @@ def test_a_template_needs_the_place_of_the_label_exactly_once(tmp_path, template
 
 
 def test_a_text_without_its_padding_has_the_vector_that_it_has_with_it(tmp_path):
+    import open_clip
     import torch
+    from open_clip.transformer import Transformer
+    from torch.nn.modules.module import register_module_forward_hook
 
-    image_text_encoder = OpenClipEncoder(write_checkpoint(tmp_path), "cpu")
+    folder = write_checkpoint(tmp_path)
     texts = ["red circle", "a green bar on the left, seen from far away", "x"]
-    tokens = image_text_encoder._tokenizer(texts)
+    model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(texts)
     lengths = []
-    image_text_encoder._model.ln_final.register_forward_hook(
-        lambda module, given, result: lengths.append(result.shape[1])
+    hook = register_module_forward_hook(
+        lambda module, given, result: lengths.append(result.shape[1]) if isinstance(module, Transformer) else None
     )
-    short = image_text_encoder.embed_texts(texts)
-    with torch.inference_mode():
-        whole = torch.nn.functional.normalize(image_text_encoder._model.encode_text(tokens), dim=-1).numpy()
+    try:
+        short = OpenClipEncoder(folder, "cpu").embed_texts(texts)
+        with torch.inference_mode():
+            whole = model.eval().encode_text(tokens, normalize=True).numpy()
+    finally:
+        hook.remove()
     assert lengths == [int(tokens.argmax(dim=-1).max()) + 1, 77]
     np.testing.assert_allclose(short, whole, atol=1e-5)
 

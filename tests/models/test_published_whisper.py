@@ -47,7 +47,7 @@ def test_words_have_times_within_the_voice(pair, media):
     from speech_table import sound_of
 
     samples = sound_of(media / "speech/jfk.flac")
-    voiced = pair._detector.detect(samples)
+    voiced = pair.detector.detect(samples)
     words = [word for one in pair.ours.transcribe(samples, voiced).utterances for word in one.words]
     assert [word.text.strip(",.").lower() for word in words][:6] == ["and", "so", "my", "fellow", "americans", "ask"]
     assert all(any(word.span.overlap_seconds(span) > 0 for span in voiced) for word in words)
@@ -62,6 +62,6 @@ def test_a_second_language_is_written_in_its_own_words(pair, media):
     pause = np.zeros(16_000, np.float32)
     english, chinese = sound_of(media / "speech/jfk.flac"), sound_of(media / "speech/zh_foot.flac")
     samples = np.concatenate([english, pause, chinese, pause, chinese, pause, chinese])
-    found = pair.ours.transcribe(samples, pair._detector.detect(samples)).utterances
+    found = pair.ours.transcribe(samples, pair.detector.detect(samples)).utterances
     assert [one.language for one in found if one.span.start_seconds < 11] == ["en", "en"]
     assert {one.language for one in found if one.span.start_seconds > 11} == {"zh"}

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import random
 import shutil
+import tracemalloc
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from conftest import ROOT
 
 from assistant.core.timeline import Span
 from assistant.errors import Cancelled, InputUnusable, ModelUnavailable
-from assistant.models.speech.chunks import SAMPLE_RATE_HZ, Chunk, pack_chunks, unsure_spans
+from assistant.models.speech.chunks import SAMPLE_RATE_HZ, pack_chunks, unsure_spans
 from assistant.models.speech.gates import (
     Draft,
     GateLimits,
@@ -24,10 +25,18 @@ from assistant.models.speech.gates import (
     reasons_by_sentence,
     repeated_words,
 )
+from assistant.models.speech.languages import probabilities_by_piece
 from assistant.models.speech.passages import Passage, read
 from assistant.models.speech.sentences import Sentence, judge
-from assistant.models.speech.silero import SileroVoiceDetector, VoiceRules, voiced_spans
+from assistant.models.speech.silero import (
+    SileroVoiceDetector,
+    VoiceNetwork,
+    VoiceRules,
+    voiced_spans,
+    weights_file,
+)
 from assistant.models.speech.whisper import DecodingOptions, WhisperTranscriber
+from assistant.models.speech.whisper_checkpoint import load, tokenizer
 from assistant.synthetic.narration import Voice, sample_voice, say
 from assistant.synthetic.vocabulary import any_sentence
 
@@ -103,7 +112,7 @@ def test_blocks_of_any_size_give_the_same_spans(detector):
 
 
 @speaks
-def test_the_block_network_gives_the_probabilities_of_the_packages_own_loop(detector):
+def test_the_block_network_gives_the_probabilities_of_the_packages_own_loop():
     import torch
 
     samples = say("here the white star turns around", Voice("en-us+f2", 150, 50))
@@ -113,18 +122,21 @@ def test_the_block_network_gives_the_probabilities_of_the_packages_own_loop(dete
         warnings.simplefilter("ignore", FutureWarning)
         loop = torch.jit.load(str(folder / "data" / "silero_vad.jit"))
         wanted = [loop(torch.from_numpy(window), SAMPLE_RATE_HZ).item() for window in windows]
-    detector.reset()
-    first, rest = detector._network(windows[:7]), detector._network(windows[7:])
-    detector.reset()
+    network = VoiceNetwork(weights_file())
+    first, rest = network(windows[:7]), network(windows[7:])
     assert np.abs(np.concatenate([first, rest]) - wanted).max() < 1e-3
 
 
 def test_what_a_long_stream_leaves_behind_is_one_number_for_each_window(detector):
+    block = np.zeros(6 * SAMPLE_RATE_HZ + 5, np.float32)
     detector.reset()
-    for _ in range(10):
-        detector.feed(np.zeros(6 * SAMPLE_RATE_HZ + 5, np.float32))
-    assert sum(len(block) for block in detector._probabilities) <= 60 / 0.032 + 1
-    assert sum(block.nbytes for block in detector._waiting) < 20 * SAMPLE_RATE_HZ * 4
+    detector.feed(block)
+    tracemalloc.start()
+    for _ in range(40):
+        detector.feed(block)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 20 * SAMPLE_RATE_HZ * 4, "the sound that waits for its block, and no more"
     assert detector.finish() == []
 
 
@@ -186,10 +198,12 @@ def test_faint_noise_raised_to_an_ordinary_level_is_still_no_voice(detector, lev
     assert detector.detect(noise(20, level)) == []
 
 
+@speaks
 def test_the_level_of_ordinary_sound_is_not_touched(detector):
-    loud = noise(20, 0.2)
-    assert detector._raised(loud) is loud
-    detector.reset()
+    spoken = say("here the white star turns around", Voice("en-us", 150, 50))
+    loud = (0.5 / np.abs(spoken).max() * spoken[: len(spoken) // 512 * 512]).astype(np.float32)
+    probabilities = VoiceNetwork(weights_file())(loud.reshape(-1, 512))
+    assert detector.detect(loud) == voiced_spans(probabilities, len(loud), detector.rules) != []
 
 
 # Chunks
@@ -324,7 +338,8 @@ def test_a_stop_is_heard_in_the_middle_of_a_layer_stack(english):
     with pytest.raises(Cancelled):
         english.transcribe(noise(5), [Span(1, 4)], cancelled=cancelled)
     assert len(asked) == 5
-    assert not any(block._forward_pre_hooks for block in english._model.encoder.blocks)
+    english.transcribe(noise(5), [Span(1, 4)])
+    assert len(asked) == 5, "nothing is left behind that asks"
 
 
 def test_an_english_model_says_so_when_another_language_is_asked_for(english):
@@ -334,49 +349,78 @@ def test_an_english_model_says_so_when_another_language_is_asked_for(english):
         english.transcribe(noise(2), [Span(0, 1)], language="xx")
 
 
-def test_a_multilingual_model_takes_a_language_or_detects_one(tmp_path):
-    model = WhisperTranscriber(
-        small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865), decoding=DecodingOptions(temperatures=(0.0,))
-    )
+@pytest.fixture
+def decoded(monkeypatch):
+    """What Whisper's decoder was given, one entry a call: the encoder's features and the language."""
+    from whisper.model import Whisper
+
+    calls: list[tuple[np.ndarray, str]] = []
+    decode = Whisper.decode
+
+    def noted(model, features, options):
+        calls.append((features.numpy().copy(), options.language))
+        return decode(model, features, options)
+
+    monkeypatch.setattr(Whisper, "decode", noted)
+    return calls
+
+
+def multilingual(tmp_path, **options):
+    path = small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865)
+    return WhisperTranscriber(path, decoding=DecodingOptions(temperatures=(0.0,), **options))
+
+
+def test_a_multilingual_model_takes_a_language_or_detects_one(tmp_path, decoded):
+    from whisper.tokenizer import LANGUAGES
+
+    model = multilingual(tmp_path)
     assert model.is_multilingual
-    chunk = Chunk(Span(0, 2), 2.0)
-    assert len(model._detect_language([chunk], noise(2), {})) >= 2
-    model.transcribe(noise(2), [Span(0, 2)], language="de")
+    model.transcribe(noise(2, FAINT), [Span(0, 2)])
+    model.transcribe(noise(2, FAINT), [Span(0, 2)], language="de")
+    (_, detected), (_, given) = decoded
+    assert detected in LANGUAGES
+    assert given == "de"
 
 
 def test_the_language_of_a_short_sound_is_asked_of_all_its_features(tmp_path):
-    model = WhisperTranscriber(small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865))
-    chunk = Chunk(Span(0, 2), 1.8)
-    features = model._features([chunk], noise(2), {})[0].detach()
-    ((piece, found),) = model._by_piece(chunk, features, [Span(0.1, 1.9)])
-    (theirs,) = model._model.detect_language(features[None])[1]
-    assert piece == chunk.span
+    import torch
+    from whisper.audio import N_SAMPLES, log_mel_spectrogram, pad_or_trim
+
+    model = load(small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865), "cpu", "float32")
+    span = Span(0, 2)
+    with torch.no_grad():
+        spectrum = log_mel_spectrogram(pad_or_trim(torch.from_numpy(noise(2)), N_SAMPLES), model.dims.n_mels)
+        features = model.encoder(spectrum[None])[0]
+        ((piece, found),) = probabilities_by_piece(model, tokenizer(True), features, span, [Span(0.1, 1.9)])
+        (theirs,) = model.detect_language(features[None])[1]
+    assert piece == span
     assert found == pytest.approx({code: float(value) for code, value in theirs.items()}, abs=1e-5)
 
 
-def test_no_chunk_goes_through_the_encoder_twice_to_detect_the_language(tmp_path):
-    path = small_checkpoint(tmp_path / "multi.pt", vocabulary=51_865)
-    options = DecodingOptions(temperatures=(0.0,), max_chunk_seconds=2.0, padding_seconds=0.2)
-    model = WhisperTranscriber(path, decoding=options)
-    heard = []
-    hook = model._model.encoder.register_forward_pre_hook(lambda module, given: heard.append(len(given[0])))
+def test_no_chunk_goes_through_the_encoder_twice_to_detect_the_language(tmp_path, monkeypatch, decoded):
+    from whisper.model import AudioEncoder
+
+    heard, listen = [], AudioEncoder.forward
+    monkeypatch.setattr(AudioEncoder, "forward", lambda own, given: heard.append(len(given)) or listen(own, given))
+    model = multilingual(tmp_path, max_chunk_seconds=2.0, padding_seconds=0.2)
     samples, speech = noise(12, FAINT), [Span(2.5 * part, 2.5 * part + 0.8 + part / 10) for part in range(5)]
     result = model.transcribe(samples, speech)
-    hook.remove()
     assert heard == [3, 2]
     assert len(result.suppressed) == 5
-    features = {}
-    assert len(model._detect_language([Chunk(speech[0], 0.8)], samples, features)) >= 2
-    again = model._features([Chunk(speech[1], 0.9), Chunk(speech[0], 0.8)], samples, features)
-    plain = model._features([Chunk(speech[1], 0.9), Chunk(speech[0], 0.8)], samples, {})
-    np.testing.assert_allclose(again.detach().numpy(), plain.detach().numpy(), atol=1e-4)
+    model.transcribe(samples, speech, language=decoded[0][1])
+    assert heard == [3, 2, 5]
+    (taken_over, language), (computed, given) = decoded
+    assert language == given
+    np.testing.assert_allclose(taken_over, computed, atol=1e-4)
 
 
-def test_half_precision_of_the_encoder_gives_nearly_the_same_features(english, tmp_path):
-    half = WhisperTranscriber(small_checkpoint(tmp_path / "random.pt"), precision="bfloat16")
-    full, rounded = (model._listen([noise(2)]).detach().numpy() for model in (english, half))
+def test_half_precision_of_the_encoder_gives_nearly_the_same_features(tmp_path, decoded):
+    path, options = small_checkpoint(tmp_path / "random.pt"), DecodingOptions(temperatures=(0.0,))
+    for precision in ("float32", "bfloat16"):
+        WhisperTranscriber(path, decoding=options, precision=precision).transcribe(noise(2, FAINT), [Span(0, 2)])
+    (full, _), (rounded, _) = decoded
     assert rounded.dtype == np.float32
-    assert np.abs(full - rounded).mean() < 0.02 * np.abs(full).mean() + 0.01
+    assert 0 < np.abs(full - rounded).mean() < 0.02 * np.abs(full).mean() + 0.01
 
 
 TIMES, END = 50_363, 50_256
@@ -418,38 +462,43 @@ def test_what_is_written_behind_a_doubled_timestamp_is_left_to_the_next_decoding
     )
 
 
-class Scripted(WhisperTranscriber):
-    """Writes the tokens it is given for the chunk that begins at a time; its encoder and decoder are not asked."""
+class Scripted:
+    """A decoder in the place of Whisper's own, which writes what it is given for each chunk in turn."""
 
-    certainty = (-0.2, 0.01)
+    def __init__(self, transcriber: WhisperTranscriber) -> None:
+        self.transcribe = transcriber.transcribe
+        self.script: list[list[float | str]] = []
+        self.certainty = (-0.2, 0.01)
 
-    def _decode(self, features, chunks, language):
-        begin = self._tokenizer(language).timestamp_begin
+    def decode(self, model, features, options):
+        words = tokenizer(model.is_multilingual, model.num_languages, options.language)
+        logprob, no_speech = self.certainty
         results = []
-        for chunk in chunks:
+        for _ in features:
             tokens = []
-            for part in self.script[round(chunk.span.start_seconds)]:
-                if isinstance(part, float):
-                    tokens.append(begin + round(part * 50))
-                else:
-                    tokens += self._tokenizer(language).encode(part)
-            logprob, no_speech = self.certainty
-            text = self._tokenizer(language).decode([token for token in tokens if token < begin])
+            for part in self.script.pop(0):
+                is_time = isinstance(part, float)
+                tokens += [words.timestamp_begin + round(part * 50)] if is_time else words.encode(part)
+            text = words.decode([token for token in tokens if token < words.timestamp_begin])
             results.append(SimpleNamespace(tokens=tokens, text=text, no_speech_prob=no_speech, avg_logprob=logprob))
         return results
 
 
-@pytest.fixture(scope="module")
-def scripted(tmp_path_factory):
-    path = small_checkpoint(tmp_path_factory.mktemp("whisper") / "random.pt")
-    return Scripted(path)
+@pytest.fixture
+def scripted(english, monkeypatch):
+    from whisper.model import Whisper
+
+    decoder = Scripted(english)
+    monkeypatch.setattr(Whisper, "decode", lambda model, features, options: decoder.decode(model, features, options))
+    yield decoder
+    assert decoder.script == [], "every chunk was decoded, and none twice"
 
 
 def test_words_behind_a_cut_are_decoded_from_there(scripted):
-    scripted.script = {
-        0: [0.0, " We went to the sea.", 8.0, 8.0, " And the"],
-        8: [0.0, " And the rain began.", 6.0],
-    }
+    scripted.script = [
+        [0.0, " We went to the sea.", 8.0, 8.0, " And the"],
+        [0.0, " And the rain began.", 6.0],
+    ]
     result = scripted.transcribe(noise(20), [Span(0, 20)])
     assert [(u.span, u.text) for u in result.utterances] == [
         (Span(0, 8), "We went to the sea."),
@@ -459,7 +508,7 @@ def test_words_behind_a_cut_are_decoded_from_there(scripted):
 
 
 def test_a_cut_before_silence_asks_for_nothing_more(scripted):
-    scripted.script = {0: [0.0, " We went to the sea.", 8.0, 8.0]}
+    scripted.script = [[0.0, " We went to the sea.", 8.0, 8.0]]
     assert len(scripted.transcribe(noise(20, FAINT), [Span(0, 8), Span(9.9, 10)]).utterances) == 1
 
 
@@ -476,10 +525,9 @@ def test_a_cut_before_silence_asks_for_nothing_more(scripted):
 def test_words_in_loud_sound_without_voice_are_believed_where_they_are_sure(
     scripted, text, logprob, no_speech, believed
 ):
-    scripted.script = {0: [0.0, text, 8.0]}
+    scripted.script = [[0.0, text, 8.0]]
     scripted.certainty = (logprob, no_speech)
     result = scripted.transcribe(noise(10, 0.1), [])
-    scripted.certainty = (-0.2, 0.01)
     assert [u.text for u in result.utterances] == ([text.strip()] if believed else [])
     assert bool(result.suppressed) is not believed
 
@@ -491,9 +539,9 @@ def test_sound_that_may_hide_a_voice_is_loud_and_has_none_found_in_it():
 
 
 def test_a_loop_takes_its_own_sentences_alone(scripted):
-    scripted.script = {
-        0: [0.0, " What is your number?", 4.0, 4.0, " 1 1 1 1 1 1 1 1 1 1 1 1 1 1", 12.0, 12.0, " And yours?", 15.0]
-    }
+    scripted.script = [
+        [0.0, " What is your number?", 4.0, 4.0, " 1 1 1 1 1 1 1 1 1 1 1 1 1 1", 12.0, 12.0, " And yours?", 15.0]
+    ]
     result = scripted.transcribe(noise(20), [Span(0, 20)])
     assert [u.text for u in result.utterances] == ["What is your number?", "And yours?"]
     (loop,) = result.suppressed

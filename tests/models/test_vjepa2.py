@@ -237,10 +237,19 @@ def test_a_hub_repository_in_the_cache_is_found_by_its_name(tmp_path, monkeypatc
 def test_recognising_leaves_the_thread_in_the_mode_it_was_in(recognizer):
     import torch
 
-    tokens = recognizer._encoded(iter([recognizer.framing.square(clip_of().frames)] * 2), save_work=True)
-    next(tokens)
+    modes = []
+
+    class Watched(list):
+        """A segment that notes the mode in which its clips are asked for."""
+
+        def __iter__(self):
+            modes.append(torch.is_inference_mode_enabled())
+            return super().__iter__()
+
+    count = 2 * recognizer.clips_per_pass
+    assert len(recognizer.recognize([Watched([clip_of()]) for _ in range(count)], save_work=True)) == count
+    assert modes == [False] * count
     assert not torch.is_inference_mode_enabled()
-    tokens.close()
 
 
 def test_what_a_gpu_shall_compute_next_is_asked_for_before_a_result_is_given_out():

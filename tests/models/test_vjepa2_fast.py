@@ -82,14 +82,24 @@ def test_in_float32_the_swapped_pieces_give_what_transformers_gives(folder):
         torch.testing.assert_close(model(pixels).logits, logits, atol=1e-4, rtol=1e-4)
 
 
-def test_in_bfloat16_on_a_cpu_the_recogniser_is_quick_and_says_the_same(folder):
+def test_in_bfloat16_on_a_cpu_the_recogniser_is_quick_and_says_the_same(folder, monkeypatch):
     import torch
 
     from assistant.models.actions.vjepa2_fast import HalvesAttention
 
     quick, exact = VJepa2Recognizer(folder, "cpu", "bfloat16"), VJepa2Recognizer(folder, "cpu", "float32")
-    assert all(isinstance(layer.attention, HalvesAttention) for layer in quick._model.vjepa2.encoder.layer)
-    assert not any(isinstance(layer.attention, HalvesAttention) for layer in exact._model.vjepa2.encoder.layer)
+    called, forward = [], HalvesAttention.forward
+
+    def counted(own, *given, **named):
+        called.append(own)
+        return forward(own, *given, **named)
+
+    monkeypatch.setattr(HalvesAttention, "forward", counted)
+    quick.encode(clip_of(0))
+    layers = len(plain_model(folder, "float32").vjepa2.encoder.layer)
+    assert len(set(called)) == layers, "every layer has the quick attention"
+    exact.encode(clip_of(0))
+    assert len(called) == layers
     for seed in range(3):
         found, wanted = (each.encode(clip_of(seed)).flatten(0, 2).float() for each in (quick, exact))
         assert torch.nn.functional.cosine_similarity(found, wanted, dim=-1).min() > 0.999

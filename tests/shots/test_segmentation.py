@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -157,10 +159,14 @@ def test_boundaries_come_in_order_and_only_after_what_was_certain():
 
 
 def test_the_detector_forgets_what_lies_behind():
-    detector = ShotDetector()
+    detector, fed = ShotDetector(), []
     for index in range(2000):
-        detector.feed(index / RATE, as_bytes(scene(index // 300, index % 40 / 4)))
-    assert len(detector._looks) < 120
+        thumbnail = as_bytes(scene(index // 300, index % 40 / 4))
+        fed.append(weakref.ref(thumbnail))
+        detector.feed(index / RATE, thumbnail)
+    del thumbnail
+    gc.collect()
+    assert sum(picture() is not None for picture in fed) < 120
 
 
 # Windows

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -294,8 +296,8 @@ def test_stop_in_the_middle_of_an_answer_keeps_what_was_said(page, desk):
     ask(page, "Tell me a long story")
     page.locator("[data-testid=stChatMessage] a[href^='#t=']").first.wait_for()
     # A citation works while the answer still streams.
-    page.locator("[data-testid=stChatMessage] a[href^='#t=5.000']").first.evaluate("link => link.click()")
-    until(lambda: abs(video(page, "v => v.currentTime") - 5.0) < 0.1, 10)
+    page.locator("[data-testid=stChatMessage] a[href^='#t=7.000']").first.evaluate("link => link.click()")
+    until(lambda: abs(video(page, "v => v.currentTime") - 7.0) < 0.1, 10)
     page.get_by_test_id("stChatInputStopButton").click()
     page.get_by_text("Stopped by you.").wait_for()
     page.reload()
@@ -335,14 +337,15 @@ def test_stop_never_costs_the_page(page, desk, stops):
     page.get_by_role("button", name="earlier questions").wait_for()
 
 
-def test_an_answer_to_a_suggestion_can_be_stopped_too(page, desk):
+def test_an_answer_that_was_not_asked_for_in_the_field_can_be_stopped_too(page, desk):
     with Library(desk.home) as library:
-        library.chats.start(desk.sha256)
+        conversation = library.chats.start(desk.sha256)
+        library.chats.append_turn(conversation, "Tell me a long story", Answer("Tell me a long story", "Once."))
         watch(page, desk)
-        page.get_by_role("button", name="What happens in it?").click()
+        page.get_by_role("button", name="Answer again", exact=True).click()
         page.get_by_role("link", name="Stop").click()
         page.get_by_text("Stopped by you.").wait_for()
-        library.chats.delete(library.chats.conversations(desk.sha256)[0].id)
+        library.chats.delete(conversation)
 
 
 def test_a_long_text_pasted_into_the_field_is_there(page, desk):
@@ -432,6 +435,27 @@ def test_a_phone_shows_one_lane_and_never_scrolls_sideways(chromium, desk):
     context.close()
 
 
+def test_on_a_phone_the_question_is_at_hand_however_long_the_conversation(chromium, desk):
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    context.set_default_timeout(SECONDS * 1000)
+    page = context.new_page()
+    with Library(desk.home) as library:
+        conversation = library.chats.start(desk.sha256)
+        for number in range(30):
+            answer = Answer(f"Question {number}?", "A red circle moves left [S1]. " * 20)
+            library.chats.append_turn(conversation, answer.question, answer)
+        watch(page, desk)
+        box = page.get_by_test_id("stChatInput").bounding_box()
+        assert box["y"] + box["height"] <= 844
+        assert box["x"] >= 0
+        assert box["width"] > 300
+        ask(page, "Does a dog appear?")
+        page.get_by_text("That is not in this video.").last.wait_for()
+        until(lambda: 0 < page.get_by_text("Does a dog appear?").last.bounding_box()["y"] < 844)
+        library.chats.delete(conversation)
+    context.close()
+
+
 def test_a_correction_made_on_the_card_is_what_the_answer_and_the_search_say(page, desk):
     watch(page, desk)
     page.locator(BARS).nth(1).click()
@@ -452,3 +476,121 @@ def test_a_correction_made_on_the_card_is_what_the_answer_and_the_search_say(pag
     page.locator(BARS).nth(1).click()
     page.locator(".fixed").get_by_role("button", name="Undo").click()
     page.locator(".fixed").wait_for(state="detached")
+
+
+def test_the_library_and_the_page_agree_how_far_an_analysis_is(page, desk):
+    def running(route, place):
+        document = json.loads(route.fetch().text())
+        job = {"id": "a" * 32, "state": "running", "says": "Visual analysis", "what": "", "remedy": "", "segments": 1}
+        job |= {"sha256": desk.sha256, "name": "a.mp4", "seconds_left": None, "fraction": 0.32 if place else 0.09}
+        if place:
+            document["items"][0]["job"] = job
+        else:
+            document |= {"job": job, "finished": False}
+        route.fulfill(json=document)
+
+    page.route("**/api/shelf", lambda route: running(route, 1))
+    page.route("**/api/desk/*", lambda route: running(route, 0))
+    page.goto(f"{desk.address}/watch?video={desk.sha256}")
+    page.locator(".shelf .state", has_text="32 %").wait_for()
+    page.locator(".status", has_text="32 %").wait_for()
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_the_page_keeps_what_was_chosen_and_where_one_was(page, desk):
+    watch(page, desk)
+    ask(page, "Does a dog appear?")
+    page.get_by_role("button", name="Answer again", exact=True).first.wait_for()
+    page.get_by_role("button", name="Edit the question", exact=True).first.wait_for()
+    until(lambda: page.evaluate("document.activeElement.dataset.testid") == "stChatInputTextArea", 10)
+    assert page.get_by_role("button", name=re.compile("refresh icon|more_horiz")).count() == 0
+    page.get_by_role("button", name="Conversations and who answers").click()
+    page.get_by_role("radio", name="From the timeline").click()
+    page.get_by_text("Composed from the timeline").wait_for()
+    page.reload()
+    page.get_by_role("button", name="Conversations and who answers").click()
+    until(lambda: page.get_by_role("radio", name="From the timeline").is_checked())
+
+
+def test_the_question_before_a_video_is_removed_stands_above_the_menu(page, desk):
+    watch(page, desk)
+    page.get_by_role("button", name="This video").click()
+    page.get_by_role("button", name="Remove from the library").click()
+    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.get_by_role("button", name="Take it with you").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Markdown").click()
+    assert download.value.suggested_filename.endswith(".md")
+
+
+def test_a_video_chosen_for_its_summaries_opens_them(page, desk):
+    page.goto(f"{desk.address}/summaries")
+    page.locator(".shelf:not(.small) .open").first.click()
+    page.wait_for_url("**/summaries?video=*")
+    page.get_by_role("button", name="Write the summary").wait_for()
+
+
+def test_the_transcript_follows_seeks_and_can_be_searched(page, desk):
+    watch(page, desk)
+    page.get_by_role("tab", name="Transcript").click()
+    assert page.locator(".line").count() == 4
+    page.locator(".line", has_text="seven, friday").click()
+    until(lambda: abs(video(page, "v => v.currentTime") - 15.25) < 0.1, 10)
+    assert "seven, friday" in page.locator(".line[aria-current]").inner_text()
+    field = page.get_by_label("Find in what is said")
+    field.fill("CIRCLE")
+    page.get_by_text("2 found").wait_for()
+    assert page.locator(".line mark").all_inner_texts() == ["circle", "circle"]
+    field.press("Enter")
+    field.press("Enter")
+    page.get_by_text("2 of 2").wait_for()
+    until(lambda: abs(video(page, "v => v.currentTime") - 20.25) < 0.1, 10)
+    field.fill("zebra")
+    page.get_by_text("Not found").wait_for()
+    page.get_by_role("tab", name="Segment").click()
+    page.locator(".card h3", has_text="Segment 5").wait_for()
+
+
+def test_two_hours_are_few_bars_and_open_quickly(page, desk):
+    def long(route):
+        document = json.loads(route.fetch().text())
+        one = document["segments"][0]
+
+        def label(number):
+            return [{"label": f"action {number // 32 % 7}", "score": 0.5 + number % 8 / 20, "colour": "#888888"}]
+
+        document["segments"] = [
+            {**one, "id": n + 1, "start": 3.0 * n, "end": 3.0 * n + 3, "speech": [], "spoken": [], "actions": label(n)}
+            for n in range(2400)
+        ]
+        document |= {"duration": 7200.0, "shots": [], "captions": []}
+        route.fulfill(json=document)
+
+    page.route("**/api/desk/*", long)
+    watch(page, desk)
+    first = page.locator(BARS).first
+    assert first.get_attribute("aria-label") == "action 0, 0:00 to 1:36, 50 % to 85 %"
+    assert page.locator(".bar").count() <= 500
+    assert first.inner_text() == "", "no label where none fits"
+    look = """async () => {
+        const view = document.querySelector('[data-testid="stApp"]');
+        const find = (node) => node.querySelector('.viewport') || [...node.querySelectorAll('*')].map(
+            (one) => one.shadowRoot && find(one.shadowRoot)).find(Boolean);
+        const lanes = find(view), spent = [];
+        const root = lanes.getRootNode();
+        for (let step = 0; step < 12; step += 1) root.querySelector('[aria-label="Look closer"]').click();
+        for (let step = 0; step < 30; step += 1) {
+            lanes.scrollLeft += 40;
+            const start = performance.now();
+            await new Promise(requestAnimationFrame);
+            await new Promise(requestAnimationFrame);
+            spent.push(performance.now() - start);
+        }
+        return [spent.sort((a, b) => a - b)[15] / 2, root.querySelectorAll('.bar').length];
+    }"""
+    frame_milliseconds, bars = page.evaluate(look)
+    assert bars < 100, "only what is in sight is drawn"
+    assert frame_milliseconds < 100
+    page.locator(BARS).first.click(position={"x": 2, "y": 10})
+    page.unroute_all(behavior="ignoreErrors")

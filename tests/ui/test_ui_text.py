@@ -5,16 +5,20 @@ from __future__ import annotations
 import ast
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from conftest import ROOT
 
+from assistant.config import Settings
 from assistant.core.plaintext import one_line
-from assistant.core.timeline import Absence, Segment, Span
+from assistant.core.timeline import Absence, Segment, Span, Word
+from assistant.engine import Assistant
 from assistant.models.packs import download
 from assistant.models.packs.checkpoints import PULL_COMMAND, VERIFY_COMMAND
+from assistant.synthetic.film import make
 from assistant.ui.colours import contrast, label_colour, mix
-from assistant.ui.text import in_words, markdown, shown_name, with_citations
+from assistant.ui.text import in_words, markdown, moment_seconds, shown_name, with_citations
 from assistant.ui.view import absence_sentence, flag_sentence, plain_reason
 
 THEMES = (("#ffffff", "#1c2330"), ("#14171d", "#e6e9ef"))
@@ -52,7 +56,7 @@ def test_every_hostile_name_can_be_shown(media):
 
 
 def test_a_citation_becomes_a_link_to_its_moment(timeline):
-    assert with_citations("It turns [S2].", timeline) == r"It turns [0:04](#t=4.000&s=2)\."
+    assert with_citations("It turns [S2].", timeline) == r"It turns [0:06](#t=6.000&s=2)\."
 
 
 def test_a_citation_of_nothing_is_marked(timeline):
@@ -67,7 +71,7 @@ def test_half_a_citation_is_not_shown_while_it_streams(timeline):
 
 def test_a_model_cannot_write_links_of_its_own(timeline):
     shown = with_citations("[0:04](https://evil.example) ![x](https://evil.example/x.png) [S1]", timeline)
-    assert re.findall(r"(?<!\\)\]\((.*?)\)", shown) == ["#t=0.000&s=1"]
+    assert re.findall(r"(?<!\\)\]\((.*?)\)", shown) == ["#t=2.000&s=1"]
 
 
 @pytest.mark.parametrize(("background", "text"), THEMES)
@@ -143,3 +147,38 @@ def test_what_is_said_for_the_terminal_is_said_for_the_page(said, wanted):
 def test_why_words_were_not_believed_is_told_in_shares_that_people_know():
     reason = "words too uncertain (average log-probability -0.33)"
     assert plain_reason(reason) == "words too uncertain (each word about 72 % sure)"
+
+
+def test_a_citation_leads_to_the_words_that_it_quotes_else_to_the_frame_that_shows_most(timeline):
+    second = timeline.segments[1]
+    words = tuple(Word(Span(5.0 + i / 4, 5.2 + i / 4), text) for i, text in enumerate(["we", "count", "one", "two"]))
+    spoken = replace(second, utterances=(replace(second.utterances[0], words=words),))
+    assert moment_seconds(spoken, "A green bar rotates") == second.keyframe_seconds
+    assert moment_seconds(spoken, "It says: “We count one …”") == pytest.approx(4.8)
+    assert moment_seconds(spoken, "It says “one two three”") == pytest.approx(5.3)
+    assert moment_seconds(second, "It says “one two three”") == pytest.approx(4.8)
+    assert moment_seconds(replace(second, keyframe_seconds=None)) == pytest.approx(4.8)
+    assert moment_seconds(replace(second, keyframe_seconds=None, utterances=())) == 4.0
+
+
+def test_a_citation_lands_where_the_thing_can_be_seen_in_the_worlds_truth(tmp_path):
+    """Two generated films, analysed: where a segment begins it is often black, or the thing is still outside."""
+    assistant = Assistant(Settings(tmp_path / "home", pack="demo"))
+    beginnings, moments = [], []
+    for seed in (100_300, 100_301):
+        path = tmp_path / f"{seed}.mp4"
+        truth = make(path, seed, 15.0)
+        for segment in assistant.analyze(path).segments:
+            beginnings.append(_in_sight(truth, segment.span.start_seconds))
+            moments.append(_in_sight(truth, moment_seconds(segment)))
+    assert sum(moments) > sum(beginnings)
+    assert sum(moments) >= 0.9 * len(moments)
+
+
+def _in_sight(truth, seconds: float) -> bool:
+    event = next((event for event in truth.events if event.span.contains(seconds)), None)
+    box = event.box_at(seconds) if event is not None else None
+    dark = (fade.span for fade in truth.fades if fade.kind == "fade")
+    return bool(box and box.visible) and not any(
+        abs(span.middle_seconds - seconds) < 0.35 * span.seconds for span in dark
+    )

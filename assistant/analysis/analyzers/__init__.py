@@ -5,7 +5,10 @@ WINDOW_ANALYZERS: tuple[str, ...] = (
     "assistant.analysis.analyzers.actions:ActionsAnalyzer",
     "assistant.analysis.analyzers.scene:SceneAnalyzer",
 )
-ANALYZERS: tuple[str, ...] = ("assistant.analysis.analyzers.speech:SpeechAnalyzer",)
+ANALYZERS: tuple[str, ...] = (
+    "assistant.analysis.analyzers.speech:SpeechAnalyzer",
+    "assistant.analysis.analyzers.text:TextAnalyzer",
+)
 
 
 def known_kinds() -> tuple[str, ...]:

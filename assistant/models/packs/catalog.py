@@ -37,6 +37,7 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("entailment", "xlm-roberta"): "assistant.models.entailment.nli:NliModel",
     ("entailment", "bert"): "assistant.models.entailment.nli:NliModel",
     ("rerank", "reranker"): "assistant.models.rerank.minilm_cross_encoder:MiniLMReranker",
+    ("text", ""): "assistant.models.text.ppocr:PPOcrReader",
     ("voice", ""): "assistant.models.speech.silero:SileroVoiceDetector",
     ("server", ""): "assistant.models.chat.openai_api:OpenAIChatModel",
 }

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.config import ROOT, ComputeSettings
+from assistant.core.files import replaced
 from assistant.models.runtime import device as devices
 from assistant.models.runtime.device import Machine
 
@@ -140,9 +141,8 @@ def measured_rate(home: Path, compute: ComputeSettings) -> float:
     path = home / "packs" / _FILE
     with suppress(OSError):  # it is measured again where it cannot be kept
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps({"machine": _machine(compute), "reading_rate": rate}) + "\n", encoding="utf-8")
-        part.replace(path)
+        with replaced(path) as part:
+            part.write_text(json.dumps({"machine": _machine(compute), "reading_rate": rate}) + "\n", encoding="utf-8")
     return rate
 
 

@@ -175,7 +175,8 @@ def load(pack: Pack, kind: Kind, settings: Settings) -> None:
         "speech": models.transcriber,
         "language": models.own_chat_model,
         "embed": models.text_embedder,
+        "text": models.text_reader,
     }
-    if kind in loaders:  # a kind without a loader of its own is data that another library reads
+    if kind in loaders:
         loaders[kind]()
         models.release(kind)

@@ -54,7 +54,7 @@ class SileroVoiceDetector:
     def __init__(self, rules: VoiceRules | None = None) -> None:
         self.rules = rules or VoiceRules()
         self.revision = _package_version()
-        self._network = _Network(_weights_file())
+        self._network = VoiceNetwork(weights_file())
         self.reset()
 
     def reset(self) -> None:
@@ -148,7 +148,7 @@ def voiced_spans(probabilities: NDArray[np.float32], count: int, rules: VoiceRul
     return spans
 
 
-class _Network:
+class VoiceNetwork:
     """Silero's network over many windows at once, its memory carried from call to call.
 
     Layers and shapes follow the weights file: a Fourier transform as a convolution, four convolutions, one LSTM.
@@ -203,7 +203,8 @@ class _Network:
 _REINSTALL = "install it again: .venv/bin/python -m pip install --force-reinstall --no-deps silero-vad"
 
 
-def _weights_file() -> Path:
+def weights_file() -> Path:
+    """The file of weights in the package; raises `ModelUnavailable` where it is not installed."""
     # Looked up without importing the package: its import sets torch to one thread for the whole process.
     found = importlib.util.find_spec("silero_vad")
     folders = list(found.submodule_search_locations or ()) if found else []

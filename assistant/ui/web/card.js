@@ -43,7 +43,7 @@ class Card {
     const picture = (name, kind, alt) => h("img", { class: kind, alt, loading: "lazy", src: `/api/picture/${this.desk.sha}/${name}-${segment.id}.jpg`,
       onerror: (event) => { event.target.classList.add("missing"); } });
     const times = segment.frames.length ? `The frames that the model saw, ${clock(segment.frames[0], 1)} to ${clock(segment.frames[segment.frames.length - 1], 1)}` : "Frames of this segment";
-    const strip = h("div", { class: "strip", title: times }, picture("frames", "frames", times));
+    const strip = h("div", { class: "strip", title: times, tabindex: "0", role: "group", "aria-label": "Frames" }, picture("frames", "frames", times));
     if (segment.frames.length) strip.addEventListener("click", (event) => {
       const box = strip.querySelector("img").getBoundingClientRect();
       const at = Math.floor(((event.clientX - box.left) / box.width) * segment.frames.length);

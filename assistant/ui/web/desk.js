@@ -2,7 +2,7 @@
 // neither a click nor the growing of a timeline runs the page's script.
 
 const KEYS = [["space", "play or pause"], ["← →", "5 seconds back or on"], ["shift ← →  or  , .", "one frame back or on"], ["home end", "to the start or the end"],
-  ["[ ]", "previous or next segment"], ["w", "why this label"], ["/", "to the question"], ["− +", "slower or faster"], ["c m f", "captions, sound, full screen"],
+  ["[ ]", "previous or next segment"], ["w", "why this label"], ["/", "to the question"], ["t", "transcript or segment"], ["− +", "slower or faster"], ["c m f", "captions, sound, full screen"],
   ["arrows on a bar", "walk along the lanes, Enter to go there"], ["?", "this list"]];
 
 class Desk {
@@ -13,20 +13,31 @@ class Desk {
     this.stage = new Stage(this, data);
     this.lanes = new Lanes(this);
     this.card = new Card(this);
+    this.transcript = new Transcript(this);
     this.status = h("div", { class: "status", role: "status" });
     this.help = h("div", { class: "help", hidden: true }, h("h3", {}, "Keys"), h("dl", {}, ...KEYS.flatMap(([key, what]) => [h("dt", {}, key), h("dd", {}, what)])));
     this.top = h("div", { class: "top" }, this.stage.node, this.lanes.node);
-    root.querySelector(".desk").replaceChildren(this.top, this.status, this.help, this.card.node);
+    const tab = (name, words) => h("button", { type: "button", role: "tab", class: "tab", "data-view": name, onclick: () => this.showView(name) }, words);
+    this.tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Below the player" }, tab("card", "Segment"), tab("transcript", "Transcript"));
+    root.querySelector(".desk").replaceChildren(this.top, this.status, this.help, this.tabs, this.card.node, this.transcript.node);
+    this.showView("card");
     this.onClick = (event) => this.followLink(event);
     this.onKey = (event) => this.key(event);
     document.addEventListener("click", this.onClick, true);
     document.addEventListener("keydown", this.onKey);
+    this.onJobs = (event) => { event.detail.forEach(newest); if (this.view.job) this.showStatus(this.view); };
+    document.addEventListener(JOBS, this.onJobs);
+    this.onAsk = (event) => this.keepFocus(event);
+    document.addEventListener("keydown", this.onAsk, true);
   }
 
   close() {
     clearTimeout(this.timer);
     document.removeEventListener("click", this.onClick, true);
     document.removeEventListener("keydown", this.onKey);
+    document.removeEventListener(JOBS, this.onJobs);
+    document.removeEventListener("keydown", this.onAsk, true);
+    clearInterval(this.focusing);
     this.lanes.close();
     this.stage.close();
     this.card.why.hide();
@@ -69,15 +80,24 @@ class Desk {
     const finishedNow = this.view.job && view.finished && (this.view.finished === false || (wasRunning && !isRunning));
     if (!view.finished && known.length) view.segments = known.concat(view.segments);
     this.view = view;
+    if (view.job) tellJobs([view.job]);
     this.duration = view.duration || this.duration;
     this.frameRate = view.frame_rate || 25;
     this.stage.setMedia(sha, view.media);
     this.lanes.set(view);
+    this.transcript.set(view);
     this.showStatus(view);
     this.moved();
     this.card.show(this.segment(this.selected));
     if (isRunning || view.media.making) this.timer = setTimeout(() => this.load(), 1000);
     if (finishedNow) this.component.setTriggerValue("finished", Date.now());
+  }
+
+  showView(name) {
+    this.card.node.hidden = name !== "card";
+    this.transcript.node.hidden = name !== "transcript";
+    for (const tab of this.tabs.children) tab.setAttribute("aria-selected", String(tab.dataset.view === name));
+    if (this.sha) this.transcript.follow(this.stage.now);
   }
 
   say(sentence) { this.status.replaceChildren(h("p", { class: "flag" }, sentence)); this.status.drawn = {}; }
@@ -88,7 +108,7 @@ class Desk {
   }
 
   showStatus(view) {
-    const job = view.finished && view.job && !["running", "waiting"].includes(view.job.state) ? null : view.job;
+    const job = view.finished && view.job && !["running", "waiting"].includes(view.job.state) ? null : newest(view.job);
     if (!changed(this.status, "what", [job, view.absences, view.finished])) return;
     const absences = view.absences.map((sentence) => h("p", { class: "absence" }, sentence));
     const act = (action) => () => call(`/api/jobs/${job.id}/${action}`, this.token, { method: "POST" }).then(() => this.load(), (error) => this.say(error.message));
@@ -110,6 +130,7 @@ class Desk {
     const words = this.view.segments.length ? this.wordsAt(seconds) : "";
     this.stage.show(seconds, this.duration, words);
     this.lanes.move(seconds);
+    this.transcript.follow(seconds);
     if (this.card.pinned) return;
     const here = this.segmentAt(seconds);
     if (here && here.id !== this.selected) { this.selected = here.id; this.lanes.later(); this.card.show(here); }
@@ -150,6 +171,25 @@ class Desk {
     this.go(Number(target.get("t")) || 0, target.has("s") ? Number(target.get("s")) : null);
   }
 
+  // The field is off while an answer is written; whoever typed there and went nowhere else types on there.
+  keepFocus(event) {
+    const find = () => document.querySelector('[data-testid="stChatInputTextArea"]');
+    if (event.key !== "Enter" || event.shiftKey || event.composedPath()[0] !== find()) return;
+    clearInterval(this.focusing);
+    // Where the conversation lies under the player, the answer comes into sight.
+    const show = () => { const last = [...document.querySelectorAll('[data-testid="stChatMessage"]')].pop(); if (last) last.scrollIntoView({ block: "center" }); };
+    if (innerWidth <= 1100) setTimeout(show, 700);
+    const started = performance.now();
+    this.focusing = setInterval(() => {
+      const field = find(), at = document.activeElement;
+      const elsewhere = at && at !== document.body && at !== field;
+      if (elsewhere || performance.now() - started > 600000) { clearInterval(this.focusing); return; }
+      if (!field || field.disabled || field.readOnly) return;
+      if (at !== field) field.focus({ preventScroll: true });
+      else if (!document.querySelector('[data-testid="stChatInputStopButton"]') && performance.now() - started > 1500) clearInterval(this.focusing);
+    }, 150);
+  }
+
   stopAnswer(event) {
     event.preventDefault();
     event.stopPropagation();
@@ -183,7 +223,8 @@ class Desk {
       ",": () => stage.seek(stage.now - frame), ".": () => stage.seek(stage.now + frame),
       Home: () => stage.seek(0), End: () => stage.seek(Math.max(0, this.duration - frame)),
       "[": () => this.goSegment((this.selected || 2) - 1), "]": () => this.goSegment((this.selected || 0) + 1),
-      w: () => { if (here && here.actions.length && this.view.finished) this.card.why.ask(here); },
+      w: () => { if (here && here.actions.length && this.view.finished) { this.showView("card"); this.card.why.ask(here); } },
+      t: () => this.showView(this.card.node.hidden ? "card" : "transcript"),
       "-": () => stage.faster(-1), "+": () => stage.faster(1), "=": () => stage.faster(1),
       c: () => stage.toggleCaptions(), m: () => stage.toggleSound(), f: () => stage.toggleFull(), "?": () => this.toggleHelp(),
       "/": () => { const field = document.querySelector('[data-testid="stChatInputTextArea"]'); if (field) field.focus(); },

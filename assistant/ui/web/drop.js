@@ -47,7 +47,7 @@ class Drop {
     if (file.size > data.max_bytes) return `This file is larger than ${(data.max_bytes / 2 ** 30).toFixed(0)} GB; cut it, or save it at a lower quality.`;
     if (!/^(video|audio)\//.test(file.type) && !data.accepted.includes(suffix) && suffix) return "This is not a video or sound file; choose an MP4, MOV, MKV, WebM or AVI file.";
     const seconds = await this.length(file);
-    if (seconds && seconds > data.max_seconds) return `This video is ${clock(seconds)} long; up to ${clock(data.max_seconds)} can be analysed, so cut it first.`;
+    if (seconds && seconds > data.max_seconds) return `This video is ${lengthOf(seconds)} long; up to ${lengthOf(data.max_seconds)} can be analysed, so cut it first.`;
     this.estimate = seconds ? `; the analysis takes ${duration(Math.max(2, seconds * data.seconds_per_second))}${data.memory ? ` and ${data.memory}` : ""}` : "";
     return "";
   }

@@ -4,6 +4,8 @@
 const LANES = [["actions", "Actions"], ["scene", "Scene"], ["speech", "Speech"]];
 const CORRECTED = { actions: "action", scene: "description" };
 const MOST_CUTS = 200, MAX_ZOOM = 400, LEAST_PIXELS = 4, TICK_PIXELS = 90;
+// A label is written where it fits, or where enough of it does to be read.
+const LETTER_PIXELS = 6.4, BESIDE_PIXELS = 14, ENOUGH_LETTERS = 12;
 const TICKS = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 class Lanes {
@@ -65,7 +67,20 @@ class Lanes {
       }
       for (const words of segment.speech) this.bars.speech.push({ label: words.text, start: words.start, end: words.end, segment: segment.id, colour: "#7d8799" });
     }
+    for (const kind of Object.keys(this.bars)) this.bars[kind] = this.joined(this.bars[kind]);
     this.later();
+  }
+
+  // What goes on from one segment to the next is one bar.
+  joined(bars) {
+    const out = [];
+    for (const bar of bars) {
+      const last = out[out.length - 1];
+      const same = last && last.label === bar.label && last.unsure === bar.unsure && last.fixed === bar.fixed && last.text === bar.text;
+      if (!same || Math.abs(bar.start - last.end) > 0.05) { out.push({ ...bar, last: bar.segment, parts: 1, least: bar.score, most: bar.score }); continue; }
+      Object.assign(last, { end: bar.end, last: bar.segment, parts: last.parts + 1, least: Math.min(last.least, bar.score), most: Math.max(last.most, bar.score) });
+    }
+    return out;
   }
 
   later() {
@@ -94,22 +109,30 @@ class Lanes {
     const out = [];
     for (const bar of bars) {
       const last = out[out.length - 1];
-      if (last && (bar.end - last.start) * this.perSecond < LEAST_PIXELS) { last.end = bar.end; last.count = (last.count || 1) + 1; }
+      if (last && (bar.end - last.start) * this.perSecond < LEAST_PIXELS) { last.end = bar.end; last.last = bar.last; last.count = (last.count || last.parts) + bar.parts; }
       else out.push({ ...bar });
     }
     return out;
   }
 
   bar(bar) {
-    const score = bar.score === undefined ? "" : `, ${bar.fixed ? "corrected by you" : percent(bar.score)}`;
+    const sure = percent(bar.least) === percent(bar.most) ? percent(bar.most) : `${percent(bar.least)} to ${percent(bar.most)}`;
+    const score = bar.count || bar.score === undefined ? "" : `, ${bar.fixed ? "corrected by you" : sure}`;
     const label = bar.count ? `${bar.count} segments` : bar.unsure ? `unsure: ${bar.label}` : bar.label;
     const name = `${label}, ${clock(bar.start)} to ${clock(bar.end)}${score}`;
-    const current = bar.segment === this.desk.selected;
+    const current = bar.segment <= this.desk.selected && this.desk.selected <= bar.last;
+    const room = (bar.end - bar.start) * this.perSecond - BESIDE_PIXELS, shown = bar.unsure && !bar.count ? `${bar.label}?` : label;
     const left = (bar.start / this.desk.duration) * 100, width = ((bar.end - bar.start) / this.desk.duration) * 100;
     return h("button", { type: "button", class: `bar${bar.unsure ? " unsure" : ""}${current ? " current" : ""}`, title: name, "aria-label": name,
-      "aria-current": current ? "true" : null, tabindex: current ? "0" : "-1", "data-segment": bar.segment, "data-start": bar.start,
+      "aria-current": current ? "true" : null, tabindex: current ? "0" : "-1", "data-segment": bar.segment, "data-last": bar.last, "data-start": bar.start,
       vars: { left: `${left}%`, width: `calc(${width}% - 1px)`, "--c": bar.colour },
-      onclick: () => this.desk.go(bar.start, bar.segment) }, (bar.end - bar.start) * this.perSecond > 26 ? (bar.unsure ? `${bar.label}?` : label) : "");
+      onclick: (event) => this.open(bar, event) }, room >= LETTER_PIXELS * Math.min(shown.length, ENOUGH_LETTERS) ? shown : "");
+  }
+
+  // A press leads to the segment under it; the keyboard to where the bar begins.
+  open(bar, event) {
+    const at = event.detail && bar.last !== bar.segment ? this.desk.segmentAt(this.at(event)) : null;
+    if (at && at.id > bar.segment && at.id <= bar.last) this.desk.go(at.start, at.id); else this.desk.go(bar.start, bar.segment);
   }
 
   voice(key) {
@@ -189,7 +212,7 @@ class Lanes {
 
   lightUp(segment) {
     for (const bar of this.canvas.querySelectorAll(".bar")) {
-      const mine = Number(bar.dataset.segment) === segment;
+      const mine = Number(bar.dataset.segment) <= segment && segment <= Number(bar.dataset.last);
       bar.classList.toggle("lit", mine);
       if (mine) setTimeout(() => bar.classList.remove("lit"), 1600);
     }

@@ -44,6 +44,12 @@ function clock(seconds, decimals = 0) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
+// How long something is: below a minute to the tenth, above to the nearest second.
+function lengthOf(seconds) {
+  const tenths = Math.round(10 * Math.max(0, seconds));
+  return tenths % 10 && tenths < 600 ? clock(tenths / 10, 1) : clock(Math.round(Math.max(0, seconds)));
+}
+
 function span(item) { return `${clock(item.start)}–${clock(item.end)}`; }
 
 function percent(score) { return score > 0 && score < 0.005 ? "<1 %" : `${Math.round(100 * score)} %`; }
@@ -67,6 +73,19 @@ async function call(path, token, options = {}) {
   if (!reply.ok) throw new Error(`${document.what || "That did not work"}${document.remedy ? `; ${document.remedy}` : ""}.`);
   return document;
 }
+
+// How far an analysis is, whoever asked last: the library and the player's page say the same of it.
+const JOBS = "assistant-jobs";
+const heard = new Map();
+
+function newest(job) {
+  const known = job && heard.get(job.id);
+  if (known && known.state === job.state && known.fraction > job.fraction) return known;
+  if (job) heard.set(job.id, job);
+  return job;
+}
+
+function tellJobs(jobs) { document.dispatchEvent(new CustomEvent(JOBS, { detail: jobs })); }
 
 // Only what is new is drawn again: polling must not take the focus or the pointer away.
 function changed(holder, key, value) {

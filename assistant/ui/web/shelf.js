@@ -6,9 +6,12 @@ class Shelf {
     this.items = h("div", { class: "items" });
     this.message = h("p", { class: "hint" });
     this.node.replaceChildren(this.message, this.items);
+    this.onJobs = (event) => { event.detail.forEach(newest); this.redraw(); };
+    document.addEventListener(JOBS, this.onJobs);
+    nameIcons();
   }
 
-  close() { clearTimeout(this.timer); this.closed = true; }
+  close() { clearTimeout(this.timer); document.removeEventListener(JOBS, this.onJobs); this.closed = true; }
 
   update(component) {
     this.component = component;
@@ -25,10 +28,16 @@ class Shelf {
       return;
     }
     if (this.closed) return;
-    const { small, current, limit } = this.component.data;
     this.message.textContent = shelf.items.length ? "" : this.component.data.empty;
-    this.show(shelf.items.slice(0, limit), small, current);
+    this.shelf = shelf;
+    tellJobs(shelf.items.map((item) => item.job).filter(Boolean));
     this.timer = setTimeout(() => this.load(), shelf.busy ? 1000 : 5000);
+  }
+
+  redraw() {
+    if (!this.shelf) return;
+    const { small, current, limit } = this.component.data;
+    this.show(this.shelf.items.slice(0, limit).map((item) => ({ ...item, job: newest(item.job) })), small, current);
   }
 
   // Only what is new is drawn: the focus and the pointer stay where they are while others make progress.
@@ -63,6 +72,15 @@ class Shelf {
     if (job && !running && !item.sha256) acts.push(act("forget", "Remove"));
     return h("div", { class: "item" }, open, running ? h("progress", { max: 1, value: job.fraction, "aria-label": `Analysis of ${item.name}` }) : null, h("div", { class: "acts" }, ...acts));
   }
+}
+
+// Streamlit calls its icons "refresh icon", and reads that out before the name of the button that they stand in.
+function nameIcons() {
+  if (document.documentElement.dataset.iconsAreNamed) return;
+  document.documentElement.dataset.iconsAreNamed = "yes";
+  const hide = () => { for (const node of document.querySelectorAll('[data-testid="stIconMaterial"]:not([aria-hidden="true"])')) node.setAttribute("aria-hidden", "true"); };
+  new MutationObserver(hide).observe(document.body, { childList: true, subtree: true });
+  hide();
 }
 
 const shelves = new WeakMap();

@@ -112,7 +112,7 @@ class Stage {
   }
 
   show(seconds, total, words) {
-    const text = `${clock(seconds, 1)} / ${clock(total)}`;
+    const text = `${clock(seconds, 1)} / ${lengthOf(total)}`;
     if (this.time.textContent !== text) this.time.textContent = text;
     const caption = this.captionsOn && words ? words : "";
     if (this.caption.textContent !== caption) this.caption.textContent = caption;
