@@ -274,7 +274,7 @@ def test_evidence_is_trimmed_to_what_a_server_turns_out_to_hold(server):
     settings = replace(SETTINGS, chat=replace(SETTINGS.chat, answer_tokens=50))
     model = OpenAIChatModel(server.address)
     ask("What rotates?", long, model, settings=settings)
-    server.holds = sum(len(message["content"]) for message in server.requests[0]["messages"]) // 4 - 1
+    server.holds = sum(len(message["content"]) // 4 for message in server.requests[0]["messages"]) - 1
     got = ask("What rotates?", long, model, settings=settings)
     assert got.model.startswith("tiny at")
     assert not got.notices

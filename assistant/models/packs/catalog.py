@@ -332,11 +332,13 @@ def backend_of(kind: str, path: Path | None = None) -> str:
     Raises:
         ModelUnavailable: its ``config.json`` names an architecture that no backend reads.
     """
-    if (kind, "") in BACKENDS or path is None:
+    types = [name for known, name in BACKENDS if known == kind]
+    if types == [""] or path is None:
         return BACKENDS[(kind, "")]
     config = checkpoints.read_json(path / "config.json")
     wanted = config.get("model_type")
-    types = [name for known, name in BACKENDS if known == kind]
+    if "" in types and wanted not in types:  # the kind's own loader says what it does not read
+        return BACKENDS[(kind, "")]
     # Folders of V-JEPA 2 that were written before the type was kept name the frames of a clip.
     if wanted is None and "frames_per_clip" in config:
         wanted = "vjepa2"

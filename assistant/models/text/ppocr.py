@@ -56,7 +56,7 @@ class PPOcrReader:
             known = onnxruntime.InferenceSession(recognition, _quiet(onnxruntime)).get_modelmeta().custom_metadata_map
             if "character" not in known:  # RapidOCR would look for a list elsewhere
                 raise checkpoints.damaged(folder, "the recogniser's file does not say which characters it knows")
-            self._engine = RapidOCR(params=_settings(detection, recognition, threads))
+            self._engine: Any = RapidOCR(params=_settings(detection, recognition, threads))
             self._engine._load_det_model()
             self._engine._load_rec_model()
         except ModelUnavailable:
@@ -90,7 +90,7 @@ class PPOcrReader:
         if len(boxes) > MOST_BOXES:
             areas = np.prod(boxes.max(axis=1) - boxes.min(axis=1), axis=1)
             boxes = boxes[np.sort(np.argsort(-areas, kind="stable")[:MOST_BOXES])]
-        lines = self._engine.recognize_txt(self._engine.crop_text_regions(picture, boxes))
+        lines: Any = self._engine.recognize_txt(self._engine.crop_text_regions(picture, boxes))
         corners = np.concatenate([boxes.min(axis=1), boxes.max(axis=1)], axis=1)
         return [
             TextInFrame(text, (float(box[0]), float(box[1]), float(box[2]), float(box[3])), float(score))
