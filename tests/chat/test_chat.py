@@ -15,7 +15,7 @@ from assistant.chat.conversation import Turned, build_prompt
 from assistant.config import ChatSettings, Settings
 from assistant.core.timeline import Answer, Timeline
 from assistant.errors import ModelFailed, QuestionUnusable
-from assistant.models.protocols import Message
+from assistant.models.protocols import Message, TextModels
 
 SETTINGS = Settings(home=Path("unused"))
 
@@ -345,3 +345,40 @@ def test_a_recording_without_a_picture_is_answered_from_its_words():
 def test_the_answer_survives_its_json(timeline):
     got = ask("What rotates?", timeline, Scripted("The blue square rotates [S2]. A star sings."))
     assert Answer.from_json(got.to_json()) == got
+
+
+class Reads:
+    """A reranker that finds the answer where a line holds one word, and else is as sure as it is told."""
+
+    def __init__(self, word: str, otherwise: float = 0.01) -> None:
+        self.word, self.otherwise = word, otherwise
+
+    def relevance(self, question, passages):
+        return [0.97 if self.word in passage.text else self.otherwise for passage in passages]
+
+
+def spoken_answer(question, reranker):
+    rows = [("", "kitchen", "Now we wait for the dough."), ("", "kitchen", "The oven is at two hundred degrees.")]
+    *_, last = chat.answer(question, timeline_of(rows), reads=TextModels(reranker=reranker), settings=SETTINGS)
+    return last
+
+
+def test_what_a_reranker_confirms_is_told_as_the_answer_and_what_it_denies_is_not():
+    question = "How hot does the oven have to be before it goes in?"
+    assert "in so many words" in spoken_answer(question, Reads("nothing", 0.2)).text
+    told = spoken_answer(question, Reads("degrees"))
+    assert "in so many words" not in told.text
+    (claim,) = (claim for claim in told.claims if "degrees" in claim.text)
+    assert (claim.verdict, claim.answers_question) == ("supported", True)
+    assert not spoken_answer(question, Reads("nothing")).found
+
+
+def test_true_words_beside_the_point_carry_no_tick():
+    last = spoken_answer("What is said about the oven?", Reads("nothing", 0.2))
+    assert last.found
+    assert not any(claim.verdict == "supported" and claim.answers_question is False for claim in last.claims)
+
+
+def test_what_the_timeline_records_is_borne_out_without_a_place():
+    *_, last = chat.answer("How long is the video?", timeline_of([("a", "b", "c")] * 3), settings=SETTINGS)
+    assert [(claim.verdict, claim.evidence) for claim in last.claims] == [("supported", "timeline")]

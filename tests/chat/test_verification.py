@@ -172,3 +172,28 @@ def test_a_sentence_is_checked_in_a_fraction_of_a_second():
     for place in range(1, 21):
         check(f"Someone opens a drawer in a kitchen and {place} people heard it [S{place}].", timeline, question="Who?")
     assert (time.perf_counter() - started) / 20 < 0.15
+
+
+def test_a_list_of_labels_is_borne_out_where_each_of_them_is_a_label_there():
+    rows = [("Pouring something into something", "person pouring a liquid", ""), ("waving", "cup, on a table", "")]
+    timeline = timeline_of(rows)
+    for text in (
+        "Person pouring a liquid, Pouring something into something [S1].",
+        "Yes: person pouring a liquid, probably pouring something into something (0.90) [S1].",
+        "At 0:04: cup, on a table, waving [S2].",
+        "The same throughout: person pouring a liquid [S1].",
+        "Sí: probablemente waving [S2].",
+    ):
+        assert check(text, timeline)[0].verdict == "supported", text
+    for text in (
+        "Person pouring a liquid, waving [S1].",
+        "Yes: cup, on a table, Pouring something into something [S1].",
+        "At 0:04: person pouring a liquid [S2].",
+    ):
+        assert check(text, timeline)[0].verdict != "supported", text
+
+
+def test_no_fitting_action_is_listed_only_where_the_timeline_flags_it():
+    timeline = timeline_of([("waving", "warehouse", ""), ("waving", "warehouse", "")], unknown_action=(1,))
+    assert check("Warehouse, no action of the list fits [S1].", timeline)[0].verdict == "supported"
+    assert check("Warehouse, no action of the list fits [S2].", timeline)[0].verdict != "supported"
