@@ -170,12 +170,11 @@ def _without_model(
     claims = verify_answer(question, made.text, timeline, verifier=verifier) if made.found else ()
     if made.computed:
         claims = tuple(_read_out(claim) for claim in claims)
-    likely = _read_again(claims, question, history, evidence)
-    claims = tuple(_to_the_point(claim, likely) for claim in claims)
-    if made.nearest and claims:
+    if made.nearest:
         # The quotations are true; that they come nearest is a guess, and no answer.
         claims = tuple(replace(claim, answers_question=False) for claim in claims)
-        claims = (replace(claims[0], verdict="not_checkable", reason="the nearest that was found"), *claims[1:])
+    likely = {} if made.nearest else _read_again(claims, question, history, evidence)
+    claims = tuple(_to_the_point(claim, likely) for claim in claims)
     return Answer(
         question,
         made.text,
