@@ -14,13 +14,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
-from assistant.config import ROOT, VERIFIER_FOLDER, ComputeSettings, Settings
+from assistant.config import EMBEDDER_FOLDER, ROOT, VERIFIER_FOLDER, ComputeSettings, Settings
 from assistant.errors import AssistantError
 from assistant.models import registry as packs
 from assistant.models.chat import servers
 from assistant.models.packs import checkpoints, language
 from assistant.models.packs.catalog import GIB, KINDS, PACKS, WITNESSES, Kind, Pack, is_read
-from assistant.models.registry import Models, entailment_model
+from assistant.models.registry import Models, embedder, entailment_model
 from assistant.models.runtime import device as devices
 
 Severity = Literal["good", "note", "warning", "problem"]
@@ -186,14 +186,15 @@ def _packs(settings: Settings) -> Iterator[Finding]:
         "good" if "demo" not in pack.name.split("+") else "note", pack.notice or f"using the {pack.name} pack"
     )
     seconds = seconds_per_minute(pack, settings.compute)
+    ships = {"entailment": (entailment_model(), VERIFIER_FOLDER), "embed": (embedder(), EMBEDDER_FOLDER)}
     for kind in KINDS:
         name, path, offer = packs.KIND_NAMES[kind], pack.location(kind), models.offer(kind)
         if kind == "language":
             yield from _language(settings, models, offer)
-        elif kind == "entailment" and path is None:
-            own = entailment_model()
+        elif kind in ships and path is None:
+            own, folder = ships[kind]
             if own is not None:
-                yield Finding("good", f"{name}: {own.name} of this project, {VERIFIER_FOLDER}")
+                yield Finding("good", f"{name}: {own.name} of this project, {folder}")
         elif path is None:
             if offer:
                 yield Finding("note", f"not here yet: {offer}")

@@ -35,8 +35,9 @@ def test_it_looks_at_everything_and_each_problem_has_a_remedy(home, pack_folder)
     assert "Check of statements: " in text
     assert "for this machine: Qwen3-" in text
     assert "not here yet: Language model: " in text
-    assert "not here yet: Search by meaning: all-MiniLM-L6-v2" in text
-    assert "models pull --kind embed" in text
+    assert "Search by meaning: embedder of this project" in text
+    assert "not here yet: Text: PP-OCR" in text
+    assert "models pull --kind text" in text
 
 
 def test_a_library_that_cannot_be_written_is_a_problem_not_a_crash(tmp_path):

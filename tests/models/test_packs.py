@@ -77,7 +77,8 @@ def test_what_is_missing_is_offered_by_the_smallest_pack_that_has_it_with_size_a
     models = Models(resolve(settings), settings)
     assert models.offer("actions") == "Actions: V-JEPA 2 ViT-L, 1.5 GB; python -m assistant models pull --kind actions"
     assert models.offer("speech") == "Speech: Whisper base, 145.3 MB; python -m assistant models pull --kind speech"
-    assert models.offer("embed").startswith("Search by meaning: all-MiniLM-L6-v2")
+    assert models.offer("text").startswith("Text: PP-OCRv6 small")
+    assert models.offer("embed") == ""
 
 
 def test_standard_by_name_without_its_weights_names_the_command_that_fetches_them(settings):

@@ -169,14 +169,13 @@ ACTIONS_SOURCE = "facebook/vjepa2-vitl-fpc16-256-ssv2"
 
 
 def starter_pack(home: Path, machine: Machine) -> Pack:
-    """Small published models that a first start fetches: real words, search by meaning, text in the picture."""
+    """Small published models that a first start fetches: real words, and text in the picture."""
     del machine
     return Pack(
         name="starter",
         folder=home / "packs" / "starter",
         parts=(
             Part("speech", f"{WHISPER}base", "MIT", _WHISPER_BYTES["base"], name="Whisper base"),
-            Part("embed", EMBED_SOURCE, "Apache-2.0", 91_335_000, required=False, name="all-MiniLM-L6-v2"),
             Part("text", TEXT_SOURCE, "Apache-2.0", 31_750_000, required=False, name="PP-OCRv6 small"),
         ),
         label_lists=("everyday",),
@@ -185,7 +184,6 @@ def starter_pack(home: Path, machine: Machine) -> Pack:
     )
 
 
-EMBED_SOURCE = "sentence-transformers/all-MiniLM-L6-v2"
 TEXT_SOURCE = "package:rapidocr"
 
 

