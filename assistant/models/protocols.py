@@ -233,6 +233,8 @@ class ClipClassifier(ActionRecognizer, Protocol):
 class TextEmbedder(Protocol):
     """Turns texts into vectors whose dot product says how alike they are in meaning."""
 
+    name: str
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32 ``[texts, dimensions]``."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -244,7 +245,8 @@ def everywhere(timeline, text: str) -> Material:
 
 @pytest.mark.parametrize("text", SCRIPTS, ids=ascii)
 def test_no_text_becomes_a_tag_in_the_page_that_is_exported(timeline, text):
-    harmless = "x" + "".join("y" for _ in range(3))
+    # Marks of segments in answers and summaries are ours, and lead to a segment of this page.
+    harmless = "xyyy" + " ".join(re.findall(r"\[S\d+\]", text))
     assert tags(render(everywhere(timeline, text), "html").decode()) == tags(
         render(everywhere(timeline, harmless), "html").decode()
     )

@@ -89,7 +89,7 @@ class PackedEmbedder:
         except Exception as error:
             raise ModelUnavailable(
                 f"{folder} holds no sentence embeddings that can be loaded ({type(error).__name__})",
-                "fetch the project again, or train them with: python -m assistant train embedder",
+                "fetch the pack again, or train it with: python -m assistant train embedder",
             ) from error
         self._network.to(device)
         self._width = int(config["encoder"]["hidden_size"])
