@@ -6,6 +6,7 @@ Times are seconds of presentation time from the first video frame (from the firs
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -255,9 +256,18 @@ class Timeline:
     suppressed: tuple[Suppressed, ...] = ()
     observations: tuple[Observation, ...] = ()
 
-    def observed(self, span: Span) -> tuple[Observation, ...]:
-        """The observations that touch this span, in order of time."""
-        return tuple(item for item in self.observations if item.span.touches(span))
+    def observed_by_segment(self) -> tuple[tuple[Observation, ...], ...]:
+        """For each segment the observations that touch it, in order of time."""
+        found: list[list[Observation]] = [[] for _ in self.segments]
+        starts = [segment.span.start_seconds for segment in self.segments]
+        for item in self.observations:
+            first = max(0, bisect_right(starts, item.span.start_seconds) - 1)
+            for index in range(first, len(starts)):
+                if starts[index] > item.span.end_seconds:
+                    break
+                if item.span.touches(self.segments[index].span):
+                    found[index].append(item)
+        return tuple(map(tuple, found))
 
     def segment(self, segment_id: int) -> Segment | None:
         """The segment with this id (ids count from 1), or None."""
