@@ -115,7 +115,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """Words that were said. ``no_speech_probability`` is the transcriber's own, in 0..1."""
+    """Words that were said. ``no_speech_probability`` is the transcriber's own, in 0..1.
+
+    ``source`` names the subtitles that they were read in, "" where a transcriber heard them.
+    """
 
     span: Span
     text: str
@@ -123,6 +126,7 @@ class Utterance:
     no_speech_probability: float = 0.0
     words: tuple[Word, ...] = ()
     speaker: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +242,7 @@ class Provenance:
     actions: Json = field(default_factory=dict)
     descriptions: Json = field(default_factory=dict)
     speech: Json = field(default_factory=dict)
+    subtitles: Json = field(default_factory=dict)  # which were read, and which were not; empty where there are none
     saving: Json = field(default_factory=dict)
 
 

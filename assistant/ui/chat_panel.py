@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from assistant.chat.answer import EXTRACTIVE
 from assistant.core.corrections import CORRECTED
-from assistant.core.timeline import Answer, Claim, Timeline
+from assistant.core.timeline import Answer, Citation, Claim, Timeline
 from assistant.errors import AssistantError
 from assistant.store import Entry, StoredTurn
 from assistant.ui.chrome import tell, visit
@@ -177,7 +177,7 @@ def _conversation_so_far(here: Services, timeline: Timeline, turns: Sequence[Sto
 
 def show_answer(answer: Answer, timeline: Timeline) -> None:
     """The text with its citations, what the check found, and who spoke."""
-    st.markdown(with_citations(answer.text, timeline) or "No answer.")
+    st.markdown(with_citations(answer.text, timeline, answer.citations) or "No answer.")
     loose = _uncited(answer)
     if loose:
         st.markdown(" ".join(time_link(citation.span, citation.segment_id) for citation in loose))
@@ -219,14 +219,14 @@ def _verdicts(answer: Answer, timeline: Timeline) -> None:
         return
     with st.expander(f"{line}: see which are not", icon=":material/rule:"):
         for claim in doubtful:
-            st.markdown(_doubt(claim, timeline))
+            st.markdown(_doubt(claim, timeline, answer.citations))
 
 
-def _doubt(claim: Claim, timeline: Timeline) -> str:
+def _doubt(claim: Claim, timeline: Timeline, cited: Sequence[Citation]) -> str:
     words = {"contradicted": "Contradicted", "supported": "True, but beside the question"}
     word = words.get(claim.verdict, "Not supported")
     reason = f" ({markdown(claim.reason)})" if claim.reason else ""
-    return f"**{word}:** {with_citations(claim.text, timeline)}{reason}"
+    return f"**{word}:** {with_citations(claim.text, timeline, cited)}{reason}"
 
 
 def _tools(here: Services, turn: StoredTurn) -> None:

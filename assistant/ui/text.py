@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from assistant.core.plaintext import BIDI, escaped_markdown, one_line
-from assistant.core.timeline import Span, Timeline, clock
+from assistant.core.timeline import Citation, Span, Timeline, clock
 
 _CITATION = re.compile(r"\[S(\d{1,6})\]")
 _HALF_CITATION = re.compile(r"\[S?\d{0,6}$")
@@ -76,11 +76,16 @@ def time_link(span: Span, segment_id: int | None = None) -> str:
     return f"[{clock(span.start_seconds)}]({target})"
 
 
-def with_citations(text: str, timeline: Timeline, *, streaming: bool = False) -> str:
-    """An answer as markdown: its text escaped, each ``[S3]`` a link to the moment, or marked as unresolved."""
+def with_citations(text: str, timeline: Timeline, cited: Sequence[Citation] = (), *, streaming: bool = False) -> str:
+    """An answer as markdown: its text escaped, each ``[S3]`` a link to the moment, or marked as unresolved.
+
+    Args:
+        cited: the answer's own places; the video may have been divided otherwise when it was given.
+    """
     if streaming:
         text = _HALF_CITATION.sub("", text)
-    return _replace(text, lambda number: _place(number, timeline))
+    places = {citation.segment_id: citation.span for citation in cited}
+    return _replace(text, lambda number: _place(number, timeline, places.get(number)))
 
 
 def _replace(text: str, place: Callable[[int], str]) -> str:
@@ -100,6 +105,9 @@ def _joined(parts: list[str]) -> str:
     return out
 
 
-def _place(number: int, timeline: Timeline) -> str:
+def _place(number: int, timeline: Timeline, span: Span | None = None) -> str:
     segment = timeline.segment(number)
+    if span is not None and (segment is None or segment.span != span):
+        here = timeline.segment_at(span.start_seconds)
+        return time_link(span, here.id if here is not None else None)
     return time_link(segment.span, number) if segment else f"(no segment {number})"

@@ -286,8 +286,9 @@ def test_settings_are_kept(here, monkeypatch):
     monkeypatch.setattr("assistant.ui.settings.change", lambda _, overrides: kept.append(overrides))
     app = opened("settings")
     app.selectbox(key="set-language").set_value("de")
+    app.selectbox(key="set-subtitles").set_value("instead")
     press(app, "Keep")
-    assert kept[0]["speech"] == {"language": "de"}
+    assert kept[0]["speech"] == {"language": "de", "subtitles": "instead"}
 
 
 # A file with several sound tracks

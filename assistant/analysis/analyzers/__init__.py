@@ -5,7 +5,10 @@ WINDOW_ANALYZERS: tuple[str, ...] = (
     "assistant.analysis.analyzers.actions:ActionsAnalyzer",
     "assistant.analysis.analyzers.scene:SceneAnalyzer",
 )
-ANALYZERS: tuple[str, ...] = ("assistant.analysis.analyzers.speech:SpeechAnalyzer",)
+ANALYZERS: tuple[str, ...] = (
+    "assistant.analysis.analyzers.subtitles:SubtitlesAnalyzer",
+    "assistant.analysis.analyzers.speech:SpeechAnalyzer",
+)
 
 
 def known_kinds() -> tuple[str, ...]:
