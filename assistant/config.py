@@ -20,6 +20,7 @@ RERANKER_FOLDER = DEMO_FOLDER.with_name("reranker")
 EMBEDDER_FOLDER = DEMO_FOLDER.with_name("embedder")
 
 AnswererName = Literal["auto", "extractive", "llm"]
+SubtitleUse = Literal["beside", "instead", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class SpeechSettings:
     language: str | None = None  # None: detected
     word_times: bool = True
     audio_track: int = 0  # counts from 1; 0: the main one with voice in it
+    subtitles: SubtitleUse = "beside"  # the speech model, or instead of it, where a video has some
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ def load(
     save_work: bool | None = None,
     memory: str | None = None,
     audio_track: int = 0,
+    subtitles: SubtitleUse = "beside",
 ) -> Settings:
     """The settings of this process: the arguments, else the environment, else the defaults above.
 
@@ -175,7 +178,7 @@ def load(
     return Settings(
         home=(home or default_home(environment)).expanduser().absolute(),
         pack=pack or environment.get("ASSISTANT_PACK") or "auto",
-        speech=SpeechSettings(audio_track=audio_track),
+        speech=SpeechSettings(audio_track=audio_track, subtitles=subtitles),
         chat=ChatSettings(
             language_model=environment.get("ASSISTANT_LANGUAGE_MODEL", ""),
             context_tokens=int(_number(environment, "ASSISTANT_CONTEXT_TOKENS", 0)),

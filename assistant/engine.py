@@ -53,6 +53,7 @@ class Assistant:
         self.settings = settings
         self.library = library or Library(settings.home)
         self._analyzing = threading.Lock()
+        self._early: dict[str, Timeline] = {}
 
     @cached_property
     def pack(self) -> Pack:
@@ -119,6 +120,15 @@ class Assistant:
         """The latest timeline of a video in the library, with what the person corrected, or None."""
         return self.library.timeline(sha256)
 
+    def early_timeline(self, sha256: str) -> Timeline | None:
+        """What can be told of a video whose analysis is still on its way: its subtitles; None where it has none."""
+        entry = self.library.entry(sha256)
+        if sha256 not in self._early and entry is not None:
+            video = dataclasses.replace(entry.video, path=str(entry.path))
+            if (found := pipeline.early_timeline(self._context(), video)) is not None:
+                self._early = {sha256: found}
+        return self._early.get(sha256)
+
     def ask(
         self,
         sha256: str,
@@ -134,7 +144,7 @@ class Assistant:
             QuestionUnusable: empty or too long.
             ModelUnavailable: the language model that was asked for by name is not there.
         """
-        timeline, started = self._required(sha256), time.monotonic()
+        timeline, started = self._known_so_far(sha256), time.monotonic()
         model, missing = self._chat_model(answerer)
         for piece in chat.answer(
             question,
@@ -171,7 +181,7 @@ class Assistant:
 
     def suggestions(self, sha256: str) -> list[str]:
         """First questions made from this video."""
-        return chat.suggestions(self._required(sha256), text_models(self.models.text_embedder()))
+        return chat.suggestions(self._known_so_far(sha256), text_models(self.models.text_embedder()))
 
     def summarize(
         self, sha256: str, *, answerer: AnswererName = "auto", cancelled: CancelCheck = never
@@ -298,6 +308,9 @@ class Assistant:
                 if document is not None:
                     found[segment.id] = str(document["text"])
         return found
+
+    def _known_so_far(self, sha256: str) -> Timeline:
+        return self.timeline(sha256) or self.early_timeline(sha256) or self._required(sha256)
 
     def _required(self, sha256: str) -> Timeline:
         return self.library.corrected(self._analysed(sha256))

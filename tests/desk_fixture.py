@@ -144,6 +144,11 @@ class FakeAssistant:
         )
     )
 
+    early = None  # what subtitles tell before anything is decoded
+
+    def early_timeline(self, sha256):
+        return self.early
+
     def timeline(self, sha256: str) -> Timeline | None:
         return self.library.timeline(sha256)
 

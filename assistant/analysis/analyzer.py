@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +20,9 @@ from assistant.config import Settings
 from assistant.core.documents import Json
 from assistant.core.progress import CancelCheck
 from assistant.core.timeline import Absence, Observation, Shot, Span, Suppressed, Utterance, Video
-from assistant.media.audio import SoundTrack
+from assistant.media.audio import AudioBuffer, SoundTrack
+from assistant.media.subtitles import SubtitleTrack
+from assistant.media.video import read
 from assistant.models.registry import Models
 from assistant.store import Library
 
@@ -39,16 +42,33 @@ class TrackChoice:
     others: tuple[SoundTrack, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ReadTrack:
+    """Which of the video's subtitles were read, and which were not."""
+
+    track: SubtitleTrack
+    others: tuple[SubtitleTrack, ...] = ()
+
+
 # What a witness may say; each finds its own place in the timeline, by its kind where it is an `Observation`.
-Finding = Observation | Utterance | Suppressed | Voice | TrackChoice | Absence
+Finding = Observation | Utterance | Suppressed | Voice | TrackChoice | ReadTrack | Absence
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a witness must be fed with; where a video has none of it, it is not run, and the timeline says so."""
+    """What a witness must be fed with; where a video has none of it, it is not run, and the timeline says so.
+
+    Who needs neither sound nor picture is asked before anything is decoded. ``sidecars``: its result also hangs on the
+    subtitles that lie beside the video.
+    """
 
     sound: bool = False
     picture: bool = False
+    sidecars: bool = False
+
+    @property
+    def nothing_decoded(self) -> bool:
+        return not (self.sound or self.picture)
 
 
 class Stream(Protocol):
@@ -58,8 +78,11 @@ class Stream(Protocol):
     def video(self) -> Video: ...
 
     @property
+    def path(self) -> Path: ...
+
+    @property
     def shots(self) -> Sequence[Shot]:
-        """The stretches without a cut that cover the video, in order."""
+        """The stretches without a cut that cover the video, in order; none before anything is decoded."""
         ...
 
     def sound(self) -> NDArray[np.float32]:
@@ -80,6 +103,37 @@ class Stream(Protocol):
     def frames(self, rate_hz: float, size: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """Seconds and frames uint8 ``[H, W, 3]`` at about this rate, shorter edge ``size``; decodes once more."""
         ...
+
+
+@dataclass(frozen=True)
+class FileStream:
+    """The `Stream` of a file."""
+
+    path: Path
+    video: Video
+    shots: Sequence[Shot]
+    audio: AudioBuffer | None
+    tracks: tuple[SoundTrack, ...]
+    cancelled: CancelCheck
+
+    def sound(self) -> NDArray[np.float32]:
+        if self.audio is None:
+            raise ValueError("a witness that needs the sound says so in its needs")
+        samples = self.audio.samples()
+        return np.zeros(0, np.float32) if samples is None else samples
+
+    def lead(self) -> NDArray[np.float32] | None:
+        return self.audio.lead() if self.audio is not None else None
+
+    def track_choice(self) -> TrackChoice | None:
+        index = self.audio.wanted if self.audio is not None else None
+        if index is None:
+            return None
+        return TrackChoice(self.tracks[index], tuple(t for t in self.tracks if t is not self.tracks[index]))
+
+    def frames(self, rate_hz: float, size: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        pictures = read(self.path, self.video, frame_size=size, frame_rate=rate_hz, cancelled=self.cancelled)
+        return ((picture.pts_seconds, picture.frame) for picture in pictures if picture.frame is not None)
 
 
 class Analyzer(Protocol):

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis import domain, fusion
-from assistant.analysis.analyzer import AnalysisContext, Finding, TrackChoice, Voice, WindowResult
+from assistant.analysis.analyzer import AnalysisContext, Finding, ReadTrack, TrackChoice, Voice, WindowResult
+from assistant.analysis.analyzers.subtitles import written
 from assistant.analysis.stages import Visual, WindowRecord
 from assistant.core.documents import Json
 from assistant.core.timeline import (
@@ -60,7 +61,8 @@ def timeline_of(context: AnalysisContext, video: Video, visual: Visual, findings
         # Where nothing is of the pack's world the timeline says so once, and not in every segment.
         evidence.append(_evidence(record, shown, matrix, scale, foreign[index] and not all(foreign)))
     findings = domain.heard(models, findings, visual.foreign)
-    utterances = tuple(item for item in findings if isinstance(item, Utterance))
+    # Where nobody heard words, those that are written stand for them; each names who it is from.
+    utterances = tuple(item for item in findings if isinstance(item, Utterance)) or tuple(written(findings))
     absences = domain.absences(models, tuple(visual.results), visual.foreign)
     absences += [item for item in findings if isinstance(item, Absence)]
     if not video.has_picture:
@@ -73,7 +75,7 @@ def timeline_of(context: AnalysisContext, video: Video, visual: Visual, findings
         shots=visual.shots,
         speech_spans=tuple(sorted(voiced, key=lambda span: span.start_seconds)),
         absences=tuple(absences),
-        provenance=_provenance(context, utterances, visual, _tracks(findings), absences),
+        provenance=_provenance(context, utterances, visual, findings, absences),
         suppressed=tuple(item for item in findings if isinstance(item, Suppressed)),
         observations=tuple(sorted(observations, key=lambda item: (item.span.start_seconds, item.kind))),
     )
@@ -153,16 +155,20 @@ def _evidence(
     )
 
 
-def _tracks(findings: Sequence[Finding]) -> Json:
-    """Which sound track was heard, and which were not."""
-    found = next((item for item in findings if isinstance(item, TrackChoice)), None)
+def _tracks(findings: Sequence[Finding], kind: type[TrackChoice | ReadTrack]) -> Json:
+    """Which track was heard or read, and which were not."""
+    found = next((item for item in findings if isinstance(item, kind)), None)
     if found is None:
         return {"track": None, "other_tracks": []}
     return {"track": asdict(found.track), "other_tracks": [asdict(track) for track in found.others]}
 
 
 def _provenance(
-    context: AnalysisContext, utterances: Sequence[Utterance], visual: Visual, tracks: Json, absences: Sequence[Absence]
+    context: AnalysisContext,
+    utterances: Sequence[Utterance],
+    visual: Visual,
+    findings: Sequence[Finding],
+    absences: Sequence[Absence],
 ) -> Provenance:
     """Who spoke; ``looked`` is false for a kind of which an absence is told."""
     models, settings = context.models, context.settings
@@ -172,6 +178,7 @@ def _provenance(
     scene_model, scene_revision = models.identity("descriptions")
     speech_model, speech_revision = models.identity("speech")
     languages = Counter(item.language for item in utterances if item.language)
+    read = _tracks(findings, ReadTrack)
     work = work_of(visual, settings.descriptions.frames_per_segment)
     return Provenance(
         pack=models.pack.name,
@@ -202,8 +209,9 @@ def _provenance(
             "revision": speech_revision,
             "language": languages.most_common(1)[0][0] if languages else None,
             "audio_track": settings.speech.audio_track,
-            **tracks,
+            **_tracks(findings, TrackChoice),
         },
+        subtitles={} if read["track"] is None else {"stand_for_speech": any(u.source for u in utterances), **read},
         text=_reader(models, "text" not in absent),
         saving={"on": settings.compute.save_work, **asdict(work)},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -110,14 +111,16 @@ def segment_of(segment_id: int, evidence: Evidence, utterances: Sequence[Utteran
 
 
 def assign(utterances: Sequence[Utterance], spans: Sequence[Span]) -> Mapping[int, tuple[Utterance, ...]]:
-    """Index of a span -> the utterances that lie mostly in it, in order of time."""
+    """Index of a span -> the utterances that lie mostly in it, in order of time; the spans follow one another."""
     found: dict[int, list[Utterance]] = {}
+    starts, ends = [span.start_seconds for span in spans], [span.end_seconds for span in spans]
     for utterance in sorted(utterances, key=lambda item: item.span.start_seconds):
-        overlaps = [span.overlap_seconds(utterance.span) for span in spans]
+        first, last = bisect_right(ends, utterance.span.start_seconds), bisect_left(starts, utterance.span.end_seconds)
+        overlaps = [span.overlap_seconds(utterance.span) for span in spans[first:last]]
         if overlaps and max(overlaps) > 0:
-            found.setdefault(int(np.argmax(overlaps)), []).append(utterance)
-        elif overlaps:  # sound that runs on after the last picture belongs to the last segment
-            found.setdefault(len(spans) - 1, []).append(utterance)
+            found.setdefault(first + int(np.argmax(overlaps)), []).append(utterance)
+        elif spans:  # sound that runs on after the last picture belongs to the last segment
+            found.setdefault(min(first, len(spans) - 1), []).append(utterance)
     return {index: tuple(items) for index, items in found.items()}
 
 

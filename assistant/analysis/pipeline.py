@@ -16,7 +16,7 @@ import importlib
 import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.analysis import analyzers, assembly, domain, stages
-from assistant.analysis.analyzer import AnalysisContext, Analyzer, Finding, TrackChoice, WindowAnalyzer
+from assistant.analysis.analyzer import AnalysisContext, Analyzer, FileStream, Finding, WindowAnalyzer
+from assistant.analysis.analyzers import subtitles
 from assistant.analysis.analyzers.scene import SceneAnalyzer
 from assistant.analysis.analyzers.speech import choose_track
+from assistant.analysis.analyzers.subtitles import written
 from assistant.analysis.scheduler import ObservedWindow, Witness, observe_windows
 from assistant.analysis.stages import ResultStage, Visual, WindowRecord
-from assistant.analysis.windows import WindowPlan, Windows, window_plan
+from assistant.analysis.windows import Windows, window_plan
 from assistant.core.progress import CancelCheck, Progress, Report, never, silent
-from assistant.core.timeline import Absence, Shot, Span, Timeline, Video
+from assistant.core.timeline import Absence, Observation, Shot, Span, Timeline, Video
 from assistant.errors import Cancelled, ModelFailed
 from assistant.media.audio import AudioBuffer, SoundTrack, preferred, sound_tracks
 from assistant.media.damage import Damage, as_sentence
@@ -40,12 +42,12 @@ from assistant.store import stage_key
 
 logger = logging.getLogger(__name__)
 
-# Bumped when the same file would give other windows, frames or voice than before.
-DECODER_VERSION = "2"
 MOST_WINDOWS = 8  # that go to the models at once
 LEAST_FRAME_SIZE = 240  # pixels of the shorter edge, so that keyframes can be read by people
-SOUND_ONLY_WINDOW_SECONDS = 10.0
+EVEN_WINDOW_SECONDS = 10.0
 NOT_ASKED_FOR = "it was not asked for"
+NOT_YET = "it has not been looked at yet"
+READ_INSTEAD = "its subtitles were read instead"
 STILL = "a still picture"
 
 
@@ -70,6 +72,7 @@ def analyze(
     started = time.monotonic()
     run = _Run(context, path, video, report, cancelled, frozenset(only))
     try:
+        run.begin()
         visual = run.visual()
         findings = [*run.witnesses(visual.shots), *run.losses()]
     finally:
@@ -116,12 +119,22 @@ class _Run:
             if self._is_asked(one.kind) or (domain.any_limited(self.context.models) and self._applies(one.kind))
         ]
         self._others: list[Analyzer] = made(analyzers.ANALYZERS, self.context)
-        self._stored = {one.kind: stages.load_findings(self.context.library, self._key(one)) for one in self._others}
+        self._stored: dict[str, Sequence[Finding] | None] = {
+            one.kind: stages.load_findings(self.context.library, stages.findings_key(self.path, self.video, one))
+            for one in self._others
+            if self._wanted(one.kind)
+        }
         self._audio: AudioBuffer | None = None
         self._tracks: tuple[SoundTrack, ...] = ()
         self._chosen = False
         self._decoded = False
         self._damage = Damage()
+
+    def begin(self) -> None:
+        """Ask those who need nothing decoded, and see what the others need."""
+        for one in self._others:
+            if one.needs.nothing_decoded and self._to_run(one):
+                self._stored[one.kind] = self._run(one)
         if self.video.has_audio and any(one.needs.sound and self._to_run(one) for one in self._others):
             self._tracks = sound_tracks(self.path)
             order = preferred(self._tracks, self.context.settings.speech.audio_track)
@@ -132,6 +145,8 @@ class _Run:
             self._audio.close()
 
     def _wanted(self, kind: str) -> bool:
+        if kind == subtitles.KIND and self.context.settings.speech.subtitles == "off":
+            return False
         return not self.only or kind in self.only
 
     def _is_asked(self, kind: str) -> bool:
@@ -142,22 +157,23 @@ class _Run:
         return not (kind == "actions" and self.video.is_still)
 
     def _to_run(self, one: Analyzer) -> bool:
-        return self._wanted(one.kind) and self._stored[one.kind] is None
+        return self._wanted(one.kind) and self._stored[one.kind] is None and not self._replaced(one)
 
-    def _key(self, one: Analyzer) -> str:
-        return stage_key(self.video.sha256, one.kind, "", "", {"decoder": DECODER_VERSION, **one.key()})
+    def _replaced(self, one: Analyzer) -> bool:
+        """Whether subtitles were found, and stand for what a model would hear."""
+        wanted = one.kind == "speech" and self.context.settings.speech.subtitles == "instead"
+        return wanted and bool(written(self._stored.get(subtitles.KIND) or ()))
 
     # --- the pass over the pictures ---------------------------------------------------------------------------------
 
     def visual(self) -> Visual:
         """Shots, windows, and what the witnesses of windows found in them."""
-        if not self.video.has_picture:
-            return sound_only(self.video)
+        if not self.video.has_picture or self._sees_nothing():
+            return even_windows(self.video)
         library = self.context.library
-        key = windows_key(self.video, self._plan)
-        stored = {
-            one.kind: stages.load_results(library, results_key(self.video, one, self._plan)) for one in self._of_windows
-        }
+        key = stages.windows_key(self.video, self._plan)
+        keys = {one.kind: stages.results_key(self.video, one, self._plan) for one in self._of_windows}
+        stored = {kind: stages.load_results(library, kept) for kind, kept in keys.items()}
         cut = stages.load_windows(library, key)
         if cut is None or any(found is None for found in stored.values()):
             cut, stored = self._observe(key, stored)
@@ -166,6 +182,10 @@ class _Run:
         foreign = domain.foreign_windows(self.context.models, Visual(*cut, results, about))
         asked = [kind for kind in results if self._wanted(kind)]
         return Visual(*cut, {kind: results[kind] for kind in asked}, {kind: about[kind] for kind in asked}, foreign)
+
+    def _sees_nothing(self) -> bool:
+        """Whether nobody was asked for whom anything is decoded."""
+        return bool(self.only) and self.only <= {one.kind for one in self._others if one.needs.nothing_decoded}
 
     def _observe(self, key: str, stored: dict[str, Any]) -> tuple[tuple[Any, Any], dict[str, Any]]:
         """The one pass over the file: pictures to all witnesses of windows, sound to the buffer.
@@ -178,7 +198,7 @@ class _Run:
         about = {one.kind: one.about() for one in self._of_windows}
         witnesses = []
         for one in self._of_windows:
-            found, place = stored[one.kind], results_key(self.video, one, self._plan)
+            found, place = stored[one.kind], stages.results_key(self.video, one, self._plan)
             stage = None if found else ResultStage(context.library, place, about[one.kind])
             witnesses.append(Witness(one, found[1] if found else (), stage))
         windows = Windows(self._plan, total)
@@ -232,7 +252,7 @@ class _Run:
         """An absence for the picture and for the sound where parts of them could not be decoded, now or earlier."""
         library, found = self.context.library, list[Finding]()
         for what, spans in (("picture", self._damage.picture), ("sound", self._damage.sound)):
-            key = stage_key(self.video.sha256, "damage", what, "", {"decoder": DECODER_VERSION})
+            key = stage_key(self.video.sha256, "damage", what, "", {"decoder": stages.DECODER_VERSION})
             if spans:
                 stages.save_findings(library, key, [Absence(what, as_sentence(spans))])
             found += stages.load_findings(library, key) or ()
@@ -244,26 +264,30 @@ class _Run:
         """What all other witnesses found, now or earlier, and an absence for each that found no ground to stand on."""
         found: list[Finding] = []
         for one in self._others:
-            stored = self._stored[one.kind]
+            stored = self._stored.get(one.kind)
             if not self._wanted(one.kind):
                 found.append(Absence(one.kind, NOT_ASKED_FOR))
+            elif self._replaced(one):
+                found.append(Absence(one.kind, READ_INSTEAD))
             elif lacking := self._lacking(one):
                 found.append(Absence(one.kind, lacking))
             else:
                 found += stored if stored is not None else self._run(one, shots)
         if self.video.is_still and self._wanted("actions"):
             found.insert(0, Absence("actions", STILL))
+        if self._sees_nothing():
+            found.append(Absence("shots", NOT_ASKED_FOR))
         if self.only:
             names = {"actions": "actions", "scene": "descriptions"}
             found += [Absence(what, NOT_ASKED_FOR) for kind, what in names.items() if not self._wanted(kind)]
         return found
 
-    def _run(self, one: Analyzer, shots: Sequence[Shot]) -> list[Finding]:
+    def _run(self, one: Analyzer, shots: Sequence[Shot] = ()) -> list[Finding]:
         total = self.video.duration_seconds
         self.report(Progress(one.kind, 0.0, total, "listening" if one.needs.sound else ""))
         if one.needs.sound:
             self._decode_sound()
-        stream = _Stream(self.path, self.video, shots, self._audio, self._tracks, self.cancelled)
+        stream = FileStream(self.path, self.video, shots, self._audio, self._tracks, self.cancelled)
         if one.needs.sound and self._audio is not None and self._audio.reason and self._audio.lead() is None:
             choice = stream.track_choice() if len(self._tracks) > 1 else None
             return [*([] if choice is None else [choice]), Absence(one.kind, self._audio.reason)]
@@ -272,7 +296,7 @@ class _Run:
         except ModelFailed as error:
             logger.warning("%s failed video=%s: %s", one.kind, self.video.sha256[:8], error)
             return [Absence(one.kind, f"failed: {error}")]
-        stages.save_findings(self.context.library, self._key(one), found)
+        stages.save_findings(self.context.library, stages.findings_key(self.path, self.video, one), found)
         return found
 
     def _lacking(self, one: Analyzer) -> str:
@@ -303,37 +327,6 @@ class _Run:
 
 
 @dataclass(frozen=True)
-class _Stream:
-    """One video as a witness is fed with it; see `analyzer.Stream`."""
-
-    path: Path
-    video: Video
-    shots: Sequence[Shot]
-    audio: AudioBuffer | None
-    tracks: tuple[SoundTrack, ...]
-    cancelled: CancelCheck
-
-    def sound(self) -> NDArray[np.float32]:
-        if self.audio is None:
-            raise ValueError("a witness that needs the sound says so in its needs")
-        samples = self.audio.samples()
-        return np.zeros(0, np.float32) if samples is None else samples
-
-    def lead(self) -> NDArray[np.float32] | None:
-        return self.audio.lead() if self.audio is not None else None
-
-    def track_choice(self) -> TrackChoice | None:
-        index = self.audio.wanted if self.audio is not None else None
-        if index is None:
-            return None
-        return TrackChoice(self.tracks[index], tuple(t for t in self.tracks if t is not self.tracks[index]))
-
-    def frames(self, rate_hz: float, size: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-        pictures = read(self.path, self.video, frame_size=size, frame_rate=rate_hz, cancelled=self.cancelled)
-        return ((picture.pts_seconds, picture.frame) for picture in pictures if picture.frame is not None)
-
-
-@dataclass(frozen=True)
 class _PictureKeeper:
     context: AnalysisContext
     sha256: str
@@ -342,21 +335,24 @@ class _PictureKeeper:
         self.context.library.save_picture(self.sha256, name, data)
 
 
-def windows_key(video: Video, plan: WindowPlan) -> str:
-    """Where a video's windows are kept."""
-    return stage_key(video.sha256, "windows", "", "", {"decoder": DECODER_VERSION, "plan": asdict(plan)})
+def early_timeline(context: AnalysisContext, video: Video) -> Timeline | None:
+    """What can be told of a video before anything of it is decoded, None where that is nothing yet."""
+    found: list[Finding] = []
+    for one in made(analyzers.ANALYZERS, context):
+        stored = None
+        if one.needs.nothing_decoded:
+            stored = stages.load_findings(context.library, stages.findings_key(Path(video.path), video, one))
+        found += [Absence(one.kind, NOT_YET)] if stored is None else stored
+    if not any(isinstance(item, Observation) for item in found):
+        return None
+    found += [Absence(what, NOT_YET) for what in ("actions", "descriptions", "shots")]
+    return assembly.timeline_of(context, video, even_windows(video), found)
 
 
-def results_key(video: Video, one: WindowAnalyzer, plan: WindowPlan) -> str:
-    """Where what a witness found in each window is kept."""
-    fed = {"decoder": DECODER_VERSION, "plan": asdict(plan), **one.key()}
-    return stage_key(video.sha256, one.kind, "", "", fed)
-
-
-def sound_only(video: Video) -> Visual:
-    """Windows of equal length over a file that has no picture."""
+def even_windows(video: Video) -> Visual:
+    """Windows of equal length over a file that has no picture, or whose picture nobody looks at."""
     total = video.duration_seconds
-    count = max(1, round(total / SOUND_ONLY_WINDOW_SECONDS))
+    count = max(1, round(total / EVEN_WINDOW_SECONDS))
     ends = [total * (index + 1) / count for index in range(count)]
     spans = [Span(start, end) for start, end in zip([0.0, *ends[:-1]], ends, strict=True)]
     return Visual((Shot(Span(0.0, total), "start"),), tuple(map(WindowRecord, spans)), {}, {})
@@ -367,7 +363,7 @@ def frame_vectors(context: AnalysisContext, timeline: Timeline) -> list[NDArray[
     if not timeline.video.has_picture:
         return None
     plan = window_plan(context.settings, context.models.clip_spec())
-    stored = stages.load_results(context.library, results_key(timeline.video, SceneAnalyzer(context), plan))
+    stored = stages.load_results(context.library, stages.results_key(timeline.video, SceneAnalyzer(context), plan))
     vectors = [result.arrays.get("frames") for result in stored[1]] if stored else []
     found = [part for part in vectors if part is not None]
     if not found or len(found) != len(timeline.segments) or not any(s.descriptions for s in timeline.segments):
@@ -381,7 +377,7 @@ def window_vectors(context: AnalysisContext, video: Video) -> tuple[NDArray[np.f
     plan = window_plan(context.settings, context.models.clip_spec())
     found = {}
     for one in made(analyzers.WINDOW_ANALYZERS, context):
-        stored = stages.load_results(context.library, results_key(video, one, plan))
+        stored = stages.load_results(context.library, stages.results_key(video, one, plan))
         assert stored is not None
         found[one.kind] = stored[1]
     embeddings = np.concatenate([result.arrays["embedding"] for result in found["actions"]])

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.analysis.analyzer import Finding, TrackChoice, Voice, WindowResult
+from assistant.analysis.analyzer import Analyzer, Finding, ReadTrack, TrackChoice, Voice, WindowAnalyzer, WindowResult
+from assistant.analysis.windows import WindowPlan
 from assistant.core import documents
 from assistant.core.documents import Json
-from assistant.core.timeline import Absence, Observation, Shot, Span, Suppressed, Utterance
-from assistant.store import Library
+from assistant.core.timeline import Absence, Observation, Shot, Span, Suppressed, Utterance, Video
+from assistant.media.sidecars import fingerprint
+from assistant.store import Library, stage_key
 
+# Bumped when the same file would give other windows, frames or voice than before.
+DECODER_VERSION = "2"
 STORED_EVERY_SECONDS = 20.0
 _FINDINGS: Mapping[str, type[Any]] = {
-    kind.__name__: kind for kind in (Observation, Utterance, Suppressed, Voice, TrackChoice, Absence)
+    kind.__name__: kind for kind in (Observation, Utterance, Suppressed, Voice, TrackChoice, ReadTrack, Absence)
 }
 # What libraries that were written by earlier versions call them.
 _EARLIER_NAMES: Mapping[str, type[Any]] = {"HeardTrack": TrackChoice}
@@ -69,6 +74,23 @@ class _Windows:
 
     shots: tuple[Shot, ...]
     windows: tuple[WindowRecord, ...]
+
+
+def windows_key(video: Video, plan: WindowPlan) -> str:
+    """Where a video's windows are kept."""
+    return stage_key(video.sha256, "windows", "", "", {"decoder": DECODER_VERSION, "plan": asdict(plan)})
+
+
+def results_key(video: Video, one: WindowAnalyzer, plan: WindowPlan) -> str:
+    """Where what a witness found in each window is kept."""
+    fed = {"decoder": DECODER_VERSION, "plan": asdict(plan), **one.key()}
+    return stage_key(video.sha256, one.kind, "", "", fed)
+
+
+def findings_key(path: Path, video: Video, one: Analyzer) -> str:
+    """Where what a witness of the whole video found is kept."""
+    beside = {"sidecars": fingerprint(path)} if one.needs.sidecars else {}
+    return stage_key(video.sha256, one.kind, "", "", {"decoder": DECODER_VERSION, **one.key(), **beside})
 
 
 def save_windows(library: Library, key: str, shots: Sequence[Shot], windows: Sequence[WindowRecord]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from assistant.chat import talk
-from assistant.chat.compose import Reply, mark, safe, say
+from assistant.chat.compose import Reply, mark, safe, say, tell
 from assistant.chat.evidence import Evidence
 from assistant.chat.understand import Asked
 from assistant.chat.witnesses import MODEL_ANSWERS
@@ -24,9 +24,14 @@ _MOST_CHANGES = 12
 
 def about(asked: Asked, evidence: Evidence) -> Reply | None:
     """The answer to a question about the video or the models, None where it is no such question."""
+    if asked.kind in _OF_SHOTS and any(one.what == "shots" for one in evidence.timeline.absences):
+        return Reply(tell(asked.language, "not_watched"), "not_looked_at")
     answer = _ANSWERS.get(asked.kind) or MODEL_ANSWERS.get(asked.kind)
     found = answer(asked, evidence) if answer is not None else None
     return replace(found, computed=True) if found is not None else None
+
+
+_OF_SHOTS = ("cuts", "cut_begin", "longest_shot")
 
 
 def _length(asked: Asked, evidence: Evidence) -> Reply:

@@ -19,7 +19,7 @@ from assistant.chat.verification.verifier import ClaimVerifier, LayeredVerifier
 from assistant.chat.verify import marks, rescored, resolve, says_not_found, tidy_marks, verify_answer
 from assistant.chat.words import language_of
 from assistant.config import Limits, Settings
-from assistant.core.plaintext import PlainStream, plain_text
+from assistant.core.plaintext import PlainStream, one_line, plain_text
 from assistant.core.progress import CancelCheck, never
 from assistant.core.timeline import Answer, Claim, Timeline
 from assistant.errors import ContextExceeded, ModelUnavailable, QuestionUnusable
@@ -183,9 +183,18 @@ def _without_model(
         unresolved,
         found=made.found,
         model=EXTRACTIVE,
+        notices=_words_read(timeline) if "\u201c" in made.text else (),
         draft=clean(draft) if draft else "",
         outcome=made.outcome,
     )
+
+
+def _words_read(timeline: Timeline) -> tuple[str, ...]:
+    """That the words are those of subtitles, where nobody's ears found any."""
+    read = timeline.provenance.subtitles
+    if not read.get("stand_for_speech"):
+        return ()
+    return (f"The words are those of the subtitles ({one_line(str(read['track']['source']))}).",)
 
 
 def _read_out(claim: Claim) -> Claim:

@@ -70,8 +70,13 @@ def safe(text: str, most: int = _LONGEST_QUOTE) -> str:
 
 def quote(line: Line, at: int | None = None) -> str:
     """One line in quotation marks with the mark of its segment, and who said it where that is known."""
-    who = f"{safe(line.speaker, 60)}: " if line.speaker else ""
-    return f"{who}\u201c{safe(line.text)}\u201d [S{at or line.segment_id}]."
+    return f"{_who(line)}\u201c{safe(line.text)}\u201d [S{at or line.segment_id}]."
+
+
+def _who(line: Line) -> str:
+    """Who said a line, or where it is written, as far as that is to be told."""
+    who = line.speaker or ("Subtitles" if line.kind == "subtitles" else "")
+    return f"{safe(who, 60)}: " if who else ""
 
 
 def quotes(lines: Iterable[Line]) -> str:
@@ -86,8 +91,8 @@ def quotes(lines: Iterable[Line]) -> str:
             parts.append([line])
     texts = []
     for part in parts:
-        who = f"{safe(part[0].speaker, 60)}: " if part[0].speaker else ""
-        texts.append(f"{who}\u201c{safe(' '.join(line.text for line in part))}\u201d [S{part[0].segment_id}].")
+        words = safe(" ".join(line.text for line in part))
+        texts.append(f"{_who(part[0])}\u201c{words}\u201d [S{part[0].segment_id}].")
     return " ".join(texts)
 
 

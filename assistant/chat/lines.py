@@ -15,13 +15,14 @@ from assistant.core.timeline import Segment, Span, Timeline, Utterance
 # Below these the words of an answer say "probably": a softmax over hundreds of labels is flat.
 SURE_ACTION = 0.5
 SURE_DESCRIPTION = 0.35
+_ORDER = {"speech": 0, "subtitles": 2}  # all other kinds between them
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One sentence that was said, or one text or event that another witness found, at its own time."""
 
-    place: int  # its order: what is said, in order of time, and behind it the rest
+    place: int  # its order: what is said, in order of time, behind it the rest, and subtitles last
     kind: str  # "speech", or the kind of an observation: "text", "sound", "caption", "object", ...
     text: str
     span: Span
@@ -46,11 +47,11 @@ class Label:
 def spoken_language(timeline: Timeline) -> str:
     """The language that most utterances are in."""
     said = Counter(u.language for segment in timeline.segments for u in segment.utterances)
-    language = said.most_common(1)[0][0] if said else "en"
+    language = (said.most_common(1)[0][0] if said else "en") or ""
     if language in ("de", "es"):
         return language
     words = " ".join(u.text for segment in timeline.segments[:60] for u in segment.utterances)
-    return language_of(words) if said and language not in ("en", "", None) else "en"
+    return language_of(words) if said and language != "en" else "en"
 
 
 def labels_of(segment: Segment) -> Iterable[Label]:
@@ -78,13 +79,17 @@ def lines_of(timeline: Timeline, language: str) -> Iterable[Line]:
                 seen.add(key)
                 speaker = str(getattr(utterance, "speaker", "") or "")
                 found += [(span, "speech", text, speaker) for span, text in spoken_sentences(utterance)]
+    read_as_said = bool(timeline.provenance.subtitles.get("stand_for_speech"))
     for one in getattr(timeline, "observations", ()):
+        if one.kind == "subtitles" and read_as_said:
+            continue
         text = str(getattr(one, "text", "") or getattr(one, "label", "") or "")
         span = getattr(one, "span", None)
         if text and span is not None and one.kind not in ("speaker", "surprise"):
             found.append((span, one.kind, text, ""))
-    # What is said next to each other stands next to each other, whatever is shown meanwhile.
-    found.sort(key=lambda item: (item[1] != "speech", item[0].start_seconds, item[1]))
+    # What is said next to each other stands next to each other, whatever is shown meanwhile. Subtitles come behind all
+    # others: beside every sentence that was heard stands the one that is written for it.
+    found.sort(key=lambda item: (_ORDER.get(item[1], 1), item[0].start_seconds, item[1]))
     for place, (span, kind, text, speaker) in enumerate(found):
         touched = _touched(timeline, span)
         home = max(touched, key=lambda s: s.span.overlap_seconds(span)).id if touched else 1

@@ -25,6 +25,7 @@ CONFIRMED, DOUBTED, DENIED = 0.9, 0.35, 0.05
 _MOST_LINES = 3
 _MOST_WRITTEN = 30
 _WRITTEN = ("email", "address", "phone")
+IN_WORDS = ("speech", "subtitles", "text", "caption")  # the kinds of lines that are sentences
 _TYPES = ("number", "reason", "day", "lasts", "name")
 
 
@@ -83,7 +84,7 @@ def lines_in(evidence: Evidence, span: Span, kinds: Sequence[str] = ("speech",))
     return [line for line in lines if line.span.overlap_seconds(span) > min(0.3, line.span.seconds / 2)]
 
 
-def content(asked: Asked, evidence: Evidence, kinds: Sequence[str] = ("speech", "text", "caption")) -> Reply | None:
+def content(asked: Asked, evidence: Evidence, kinds: Sequence[str] = IN_WORDS) -> Reply | None:
     """The lines that answer a question about what is said; None where nothing comes near."""
     found = lines_for(asked, evidence, kinds)
     if found is None and asked.follows and asked.near:
@@ -107,9 +108,7 @@ def content(asked: Asked, evidence: Evidence, kinds: Sequence[str] = ("speech", 
     return Reply(f"{lead} {quotes(lines)}".strip(), nearest=not sure)
 
 
-def lines_for(
-    asked: Asked, evidence: Evidence, kinds: Sequence[str] = ("speech", "text", "caption")
-) -> tuple[list[Line], bool] | None:
+def lines_for(asked: Asked, evidence: Evidence, kinds: Sequence[str] = IN_WORDS) -> tuple[list[Line], bool] | None:
     """The lines nearest to a question, the best first, and whether they answer it; None where nothing comes near."""
     span = asked.within()
     allowed = None if span is None else {line.place for line in lines_in(evidence, span, kinds)}
@@ -323,7 +322,8 @@ def mentions(asked: Asked, evidence: Evidence, topic: Sequence[Term]) -> Reply:
     if (nothing := absent(asked, evidence)) is not None:
         return nothing
     span = asked.within()
-    lines = list(evidence.speech) if span is None else lines_in(evidence, span)
+    words = [line for line in evidence.lines if line.kind in ("speech", "subtitles")]
+    lines = words if span is None else lines_in(evidence, span, ("speech", "subtitles"))
     holding = [hit.line for hit in evidence.search(asked.question, topic, most=40) if hit.exact >= 0.8]
     holding = [line for line in holding if line in lines]
     if holding:
@@ -350,9 +350,20 @@ def uncertain(asked: Asked, evidence: Evidence) -> Reply:
         return Reply(tell(language, "nothing_seen") + known(evidence, asked.near, language), "cannot_tell")
     if language != evidence.language and not evidence.embedder:
         return Reply(f"{tell(language, 'neither')} {tell(language, 'not_foreign')}", "cannot_tell")
-    if "said" in asked.forms or not evidence.label_words:
+    if "said" in asked.forms:
         return Reply(tell(language, "not_said"), "not_in_video")
+    if not evidence.label_words:
+        return _unseen(asked, evidence)
     return Reply(tell(language, "neither"), "cannot_tell" if "yes_no" in asked.forms else "not_in_video")
+
+
+def _unseen(asked: Asked, evidence: Evidence) -> Reply:
+    """That nothing is said of it, where there is no label to search: there may be a picture that nobody looked at."""
+    made = evidence.timeline.provenance
+    not_said = tell(asked.language, "not_said")
+    if evidence.timeline.video.has_picture and made.actions.get("looked") is made.descriptions.get("looked") is False:
+        return Reply(f"{not_said} {tell(asked.language, 'not_watched')}", "not_looked_at")
+    return Reply(not_said, "not_in_video")
 
 
 def cue(name: str, language: str) -> re.Pattern[str]:

@@ -7,6 +7,7 @@ import argparse
 from assistant.analysis.analyzers import known_kinds
 from assistant.cli.common import Commands, Stop, command, emit, engine_for, say, timeline_of
 from assistant.config import Settings
+from assistant.core.documents import Json
 from assistant.core.plaintext import one_line
 from assistant.core.timeline import Segment, Timeline, clock
 from assistant.core.transcript import texts_by_segment, track_name
@@ -34,7 +35,7 @@ def _kinds(text: str) -> tuple[str, ...]:
 
 def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
     timeline = timeline_of(engine_for(settings), options.video, stop, options.only)
-    for notice in _track_notices(timeline):
+    for notice in [*_track_notices(timeline), *_subtitle_notices(timeline)]:
         say(notice)
     if emit(timeline.to_json(), options.json):
         return 0
@@ -42,7 +43,8 @@ def run(options: argparse.Namespace, settings: Settings, stop: Stop) -> int:
         print(_line(segment, words))
     for item in timeline.observations:
         place = f"{clock(item.span.start_seconds, 1)}-{clock(item.span.end_seconds, 1)}"
-        print(f"{place}  {item.kind}: {one_line(item.name)} {100 * item.score:.0f} %")
+        sure = "" if item.text and item.score == 1.0 else f" {100 * item.score:.0f} %"
+        print(f"{place}  {item.kind}: {one_line(item.name)}{sure}")
     for absence in timeline.absences:
         print(f"no {absence.what}: {absence.reason}")
     return 0
@@ -68,3 +70,17 @@ def _track_notices(timeline: Timeline) -> list[str]:
         return []
     rest = ", ".join(track_name(track) for track in others)
     return [f"heard sound track {track_name(heard)}; not heard: {rest} (--audio-track N hears another)"]
+
+
+def _subtitle_notices(timeline: Timeline) -> list[str]:
+    """Which subtitles were read, and which were not."""
+    track, others = timeline.provenance.subtitles.get("track"), timeline.provenance.subtitles.get("other_tracks")
+    if not track:
+        return []
+    rest = f"; not read: {', '.join(map(_subtitles, others))}" if others else ""
+    return [f"read the subtitles of {_subtitles(track)}{rest}"]
+
+
+def _subtitles(track: Json) -> str:
+    about = ", ".join(str(track[key]) for key in ("language", "title") if track.get(key))
+    return one_line(f"{track['source']} ({about})" if about else str(track["source"]))

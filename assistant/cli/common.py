@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from assistant.cli.output import document_bytes, write_bytes
-from assistant.config import Settings
+from assistant.config import Settings, SubtitleUse
 from assistant.core.documents import Json
 from assistant.core.progress import Progress
 from assistant.core.timeline import Timeline
@@ -60,6 +60,12 @@ def command(
             type=whole_number,
             default=0,
             help="which sound track is heard, counted from 1 (default: the main one that has voice)",
+        )
+        sub.add_argument(
+            "--subtitles",
+            choices=get_args(SubtitleUse),
+            default="beside",
+            help="read subtitles (in the file, or next to it) beside what is heard (default), instead, or not",
         )
     if out:
         sub.add_argument("--json", metavar="FILE", help="write the JSON document here; - is standard output")

@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             save_work=False if options.no_saving else None,
             memory=options.memory,
             audio_track=getattr(options, "audio_track", 0),
+            subtitles=getattr(options, "subtitles", "beside"),
         )
         code: int = options.run(options, settings, stop)
         sys.stdout.flush()

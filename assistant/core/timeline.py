@@ -6,6 +6,7 @@ Times are seconds of presentation time from the first video frame (from the firs
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -114,7 +115,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """Words that were said. ``no_speech_probability`` is the transcriber's own, in 0..1."""
+    """Words that were said. ``no_speech_probability`` is the transcriber's own, in 0..1.
+
+    ``source`` names the subtitles that they were read in, "" where a transcriber heard them.
+    """
 
     span: Span
     text: str
@@ -122,6 +126,7 @@ class Utterance:
     no_speech_probability: float = 0.0
     words: tuple[Word, ...] = ()
     speaker: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +245,7 @@ class Provenance:
     actions: Json = field(default_factory=dict)
     descriptions: Json = field(default_factory=dict)
     speech: Json = field(default_factory=dict)
+    subtitles: Json = field(default_factory=dict)  # which were read, and which were not; empty where there are none
     saving: Json = field(default_factory=dict)
     text: Json = field(default_factory=dict)
 
@@ -262,6 +268,19 @@ class Timeline:
     def observed(self, span: Span) -> tuple[Observation, ...]:
         """The observations that touch this span, in order of time."""
         return tuple(item for item in self.observations if item.span.touches(span))
+
+    def observed_by_segment(self) -> tuple[tuple[Observation, ...], ...]:
+        """For each segment the observations that touch it, in order of time."""
+        found: list[list[Observation]] = [[] for _ in self.segments]
+        starts = [segment.span.start_seconds for segment in self.segments]
+        for item in self.observations:
+            first = max(0, bisect_right(starts, item.span.start_seconds) - 1)
+            for index in range(first, len(starts)):
+                if starts[index] > item.span.end_seconds:
+                    break
+                if item.span.touches(self.segments[index].span):
+                    found[index].append(item)
+        return tuple(map(tuple, found))
 
     def segment(self, segment_id: int) -> Segment | None:
         """The segment with this id (ids count from 1), or None."""

@@ -105,7 +105,8 @@ def _csv(material: Material) -> str:
         )
     )
     segments = material.timeline.segments
-    for segment, words in zip(segments, texts_by_segment(segments), strict=True):
+    observed = material.timeline.observed_by_segment()
+    for segment, words, seen in zip(segments, texts_by_segment(segments), observed, strict=True):
         action, looks = segment.action, segment.description
         writer.writerow(
             [
@@ -118,15 +119,16 @@ def _csv(material: Material) -> str:
                 f"{looks.score:.4f}" if looks else "",
                 _cell(words),
                 " ".join(segment.flags),
-                _cell("; ".join(map(_observed, material.timeline.observed(segment.span)))),
+                _cell("; ".join(map(_observed, seen))),
             ]
         )
     return out.getvalue()
 
 
 def _observed(item: Observation) -> str:
-    """One observation in a line: its kind, what it is, how sure."""
-    return f"{item.kind}: {one_line(item.name)} {100 * item.score:.0f} %"
+    """One observation in a line: its kind, what it is, how sure; what is written there is not sure or unsure."""
+    sure = "" if item.text and item.score == 1.0 else f" {100 * item.score:.0f} %"
+    return f"{item.kind}: {one_line(item.name)}{sure}"
 
 
 def _cell(text: str) -> str:
@@ -251,8 +253,8 @@ def _html(material: Material) -> str:
     if whole := material.summaries.get(0):
         parts.append(f"<p>{_linked(whole, timeline)}</p>")
     parts += [f"<p class=quiet>No {escape(a.what)}: {escape(a.reason)}.</p>" for a in timeline.absences]
-    for segment, words in zip(timeline.segments, texts_by_segment(timeline.segments), strict=True):
-        parts.append(_html_segment(material, segment, words))
+    rows = zip(timeline.segments, texts_by_segment(timeline.segments), timeline.observed_by_segment(), strict=True)
+    parts += [_html_segment(material, segment, words, seen) for segment, words, seen in rows]
     if material.conversation:
         parts.append("<h1>Questions</h1>")
         for answer in material.conversation:
@@ -262,7 +264,7 @@ def _html(material: Material) -> str:
     return PAGE.format(title=escape(material.name), facts=escape(facts), body="\n".join(parts))
 
 
-def _html_segment(material: Material, segment: Segment, words: str) -> str:
+def _html_segment(material: Material, segment: Segment, words: str, seen: Sequence[Observation]) -> str:
     escape = html.escape
     data = material.picture(f"keyframe-{segment.id}.jpg")
     image = ""
@@ -278,7 +280,7 @@ def _html_segment(material: Material, segment: Segment, words: str) -> str:
         lines.append(f"<p>scene: {escape(_scored(segment.description))}</p>")
     if words:
         lines.append(f"<p>speech: “{escape(words)}”</p>")
-    lines += [f"<p>{escape(_observed(item))}</p>" for item in material.timeline.observed(segment.span)]
+    lines += [f"<p>{escape(_observed(item))}</p>" for item in seen]
     lines += [f"<p class=quiet>{escape(note)}</p>" for note in segment.notes.values()]
     for title, texts in (("summary", material.summaries), ("why", material.why)):
         if text := texts.get(segment.id):

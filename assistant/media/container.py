@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -111,16 +112,23 @@ def _media(file: BinaryIO, path: Path, max_pixels: int) -> AbstractContextManage
     return as_video(file, path, max_pixels) if kind not in ("", HEIC) else nullcontext(file)
 
 
-def _open(file: BinaryIO, max_pixels: int) -> InputContainer:
+@contextmanager
+def open_text(text: str, demuxer: str) -> Iterator[InputContainer]:
+    """The open container of subtitles as ``demuxer`` takes them apart; what breaks comes out as it is (`DAMAGE`)."""
+    with _open(BytesIO(text.encode("utf-8", "replace")), Limits().max_pixels, demuxer) as container:
+        yield container
+
+
+def _open(file: BinaryIO, max_pixels: int, demuxer: str | None = None) -> InputContainer:
     options = {
-        "format_whitelist": CONTAINERS,
+        "format_whitelist": demuxer or CONTAINERS,
         "protocol_whitelist": "none",
         # Frames may be decoded while the file is opened, before anybody can look at the announced size.
         "max_pixels": str(max_pixels),
         "threads": "1",
     }
     container: InputContainer = av.open(
-        _Bytes(file), "r", options=options, io_open=_refuse, metadata_errors="replace", buffer_size=128 * 1024
+        _Bytes(file), "r", demuxer, options=options, io_open=_refuse, metadata_errors="replace", buffer_size=128 * 1024
     )
     for stream in container.streams.video:
         # The demuxer's own look at the first frames is over; the decoders that are used from here on know no limit yet.

@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from assistant.core.corrections import with_corrections
-from assistant.core.timeline import ActionScore, Description, Segment, Span, Timeline
+from assistant.core.timeline import ActionScore, Description, Observation, Span, Timeline
 from assistant.core.transcript import texts_by_segment
 from assistant.store.database import Database
 from assistant.store.entries import Hit, correction_of
@@ -124,13 +124,15 @@ def _insert(connection: sqlite3.Connection, sha256: str, timeline: Timeline) -> 
                 "" if "none_of_my_labels" in segment.flags else _labels(segment.actions),
                 _labels(segment.descriptions),
                 clean(words),
-                _observed(timeline, segment),
+                _observed(seen),
                 sha256,
                 segment.id,
                 segment.span.start_seconds,
                 segment.span.end_seconds,
             )
-            for segment, words in zip(timeline.segments, texts_by_segment(timeline.segments), strict=True)
+            for segment, words, seen in zip(
+                timeline.segments, texts_by_segment(timeline.segments), timeline.observed_by_segment(), strict=True
+            )
         ],
     )
 
@@ -142,9 +144,9 @@ def _name(name: str) -> str:
     return whole if divided == whole else f"{whole} {divided}"
 
 
-def _observed(timeline: Timeline, segment: Segment) -> str:
+def _observed(items: Sequence[Observation]) -> str:
     """What other witnesses found here, in words: text on screen, sounds, objects."""
-    texts = (part for item in timeline.observed(segment.span) for part in (item.label, item.text) if part)
+    texts = (part for item in items for part in (item.label, item.text) if part)
     return clean(". ".join(dict.fromkeys(texts)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from assistant.chat.answer import EXTRACTIVE
@@ -9,7 +11,7 @@ from assistant.core.corrections import CORRECTED
 from assistant.core.timeline import Answer, Citation, Claim, Timeline
 from assistant.store import StoredTurn
 from assistant.ui.services import Services
-from assistant.ui.text import markdown, segment_link, with_citations
+from assistant.ui.text import markdown, place_link, with_citations
 
 # What may be wrong with an answer, and what helps.
 REASONS = {
@@ -22,11 +24,10 @@ REASONS = {
 
 def show_answer(answer: Answer, timeline: Timeline) -> None:
     """The text with its citations, what the check found, and who spoke."""
-    st.markdown(with_citations(answer.text, timeline) or "No answer.")
+    st.markdown(with_citations(answer.text, timeline, answer.citations) or "No answer.")
     loose = _uncited(answer)
     if loose:
-        found = (timeline.segment(citation.segment_id) for citation in loose)
-        st.markdown(" ".join(segment_link(segment) for segment in found if segment is not None))
+        st.markdown(" ".join(place_link(one.segment_id, timeline, span=one.span) for one in loose))
     _verdicts(answer, timeline)
     mine = _corrected_by_person(answer, timeline)
     if mine:
@@ -64,18 +65,18 @@ def _verdicts(answer: Answer, timeline: Timeline) -> None:
     if doubtful:
         with st.expander(f"{line}: see which are not", icon=":material/rule:"):
             for claim in doubtful:
-                st.markdown(_doubt(claim, timeline))
+                st.markdown(_doubt(claim, timeline, answer.citations))
     elif all(claim.answers_question for claim in held):
         st.caption(f":material/check: {line} by the video, and on the question")
     else:
         st.caption(f":material/rule: {line} by the video; whether that answers the question was not checked")
 
 
-def _doubt(claim: Claim, timeline: Timeline) -> str:
+def _doubt(claim: Claim, timeline: Timeline, cited: Sequence[Citation]) -> str:
     words = {"contradicted": "Contradicted", "supported": "In the video, but not what was asked"}
     word = words.get(claim.verdict, "Not supported")
     reason = f" ({markdown(claim.reason)})" if claim.reason else ""
-    return f"**{word}:** {with_citations(claim.text, timeline)}{reason}"
+    return f"**{word}:** {with_citations(claim.text, timeline, cited)}{reason}"
 
 
 def reason_field(here: Services, turn: StoredTurn) -> None:

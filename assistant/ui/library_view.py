@@ -17,6 +17,7 @@ from assistant.ui.services import Services
 
 STAGES = {
     "": "Getting ready",
+    "subtitles": "Subtitles",
     "decode": "Visual analysis",
     "speech": "Speech analysis",
     "fusion": "Putting it together",

@@ -122,6 +122,7 @@ def desk(request: Request, here: Services) -> Response:
         view = partial_view(fresh, entry.video.duration_seconds)
     view |= {
         "finished": timeline is not None,
+        "askable": timeline is not None or here.assistant.early_timeline(entry.sha256) is not None,
         "job": job_view(job) if job else None,
         "media": playback.state(here, entry),
         "frame_rate": entry.video.frame_rate,

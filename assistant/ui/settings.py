@@ -16,6 +16,7 @@ LANGUAGES = {
     "pt": "Portuguese", "nl": "Dutch", "pl": "Polish", "ru": "Russian", "uk": "Ukrainian", "tr": "Turkish",
     "ar": "Arabic", "hi": "Hindi", "zh": "Chinese", "ja": "Japanese", "ko": "Korean",
 }  # fmt: skip
+SUBTITLES = {"beside": "Beside the speech model", "instead": "Instead of it", "off": "Not at all"}
 ANSWERERS = {"auto": "Best at hand", "extractive": "From the timeline", "llm": "Language model"}
 
 
@@ -52,6 +53,13 @@ def _answers(now: Settings) -> dict[str, Any]:
         index=_at(list(LANGUAGES), now.speech.language or ""),
         key="set-language",
     )
+    subtitles = st.selectbox(
+        "Read a video's subtitles",
+        list(SUBTITLES),
+        format_func=SUBTITLES.__getitem__,
+        index=_at(list(SUBTITLES), now.speech.subtitles),
+        key="set-subtitles",
+    )
     answerer = st.selectbox(
         "Who answers",
         list(ANSWERERS),
@@ -79,7 +87,7 @@ def _answers(now: Settings) -> dict[str, Any]:
         "Leave out statements that the video does not support", now.chat.withhold_unsupported, key="set-withhold"
     )
     return {
-        "speech": {"language": language or None},
+        "speech": {"language": language or None, "subtitles": subtitles},
         "chat": {
             "answerer": answerer,
             "language_model": model.strip(),

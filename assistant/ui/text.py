@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from assistant.core.plaintext import BIDI, escaped_markdown, one_line
-from assistant.core.timeline import Segment, Span, Timeline, clock
+from assistant.core.timeline import Citation, Segment, Span, Timeline, clock
 
 _CITATION = re.compile(r"\[S(\d{1,6})\]")
 _QUOTE = re.compile(r"[“\"]([^”\"]+)[”\"]")
@@ -105,15 +106,34 @@ def segment_link(segment: Segment, sentence: str = "") -> str:
     return time_link(Span(at, at), segment.id)
 
 
-def with_citations(text: str, timeline: Timeline, *, streaming: bool = False) -> str:
-    """An answer as markdown: its text escaped, each ``[S3]`` a link to the moment, or marked as unresolved."""
+def place_link(number: int, timeline: Timeline, sentence: str = "", span: Span | None = None) -> str:
+    """A cited segment as a link to the moment in it; words where there is no such segment.
+
+    Args:
+        span: the answer's own place: where the video is divided otherwise since, the link leads there.
+    """
+    segment = timeline.segment(number)
+    if span is not None and (segment is None or segment.span != span):
+        here = timeline.segment_at(span.start_seconds)
+        return time_link(span, here.id if here is not None else None)
+    return segment_link(segment, sentence) if segment else f"(no segment {number})"
+
+
+def with_citations(text: str, timeline: Timeline, cited: Sequence[Citation] = (), *, streaming: bool = False) -> str:
+    """An answer as markdown: its text escaped, each ``[S3]`` a link to the moment, or marked as unresolved.
+
+    Args:
+        cited: the answer's own places; the video may have been divided otherwise when it was given.
+    """
     if streaming:
         text = _HALF_CITATION.sub("", text)
+    places = {citation.segment_id: citation.span for citation in cited}
     parts, at, sentence = [], 0, ""
     for match in _CITATION.finditer(text):
         before = text[at : match.start()]
         sentence = before if before.strip() else sentence
-        parts += [markdown(before), _place(int(match[1]), timeline, sentence)]
+        number = int(match[1])
+        parts += [markdown(before), place_link(number, timeline, sentence, places.get(number))]
         at = match.end()
     parts.append(markdown(text[at:]))
     return _joined(parts)
@@ -125,8 +145,3 @@ def _joined(parts: list[str]) -> str:
         glue = " " if out and part and not out[-1].isspace() and part[0] not in " .,;:!?\\)" else ""
         out += glue + part
     return out
-
-
-def _place(number: int, timeline: Timeline, sentence: str) -> str:
-    segment = timeline.segment(number)
-    return segment_link(segment, sentence) if segment else f"(no segment {number})"

@@ -157,6 +157,7 @@ def _words(utterance: Utterance) -> Json:
         "end": utterance.span.end_seconds,
         "text": one_line(utterance.text),
         "language": one_line(utterance.language),
+        "source": one_line(utterance.source),
     }
 
 

@@ -20,6 +20,12 @@ from assistant.ui.text import markdown, shown_name
 
 UNDER_WAY = ("waiting", "running")
 TRACK_FIELDS = ("track", "other_tracks", "audio_track")
+_WITNESSES = (
+    ("Actions", "actions"),
+    ("Scene", "descriptions"),
+    ("Speech", "speech"),
+    ("Subtitles", "subtitles"),
+)
 
 
 def page() -> None:
@@ -38,7 +44,7 @@ def page() -> None:
         with left, st.container(key="desk-side"):
             _desk(here, entry, timeline)
         with right, told():
-            chat_panel(here, entry, timeline)
+            chat_panel(here, entry, timeline or here.assistant.early_timeline(entry.sha256))
 
 
 @st.fragment
@@ -132,8 +138,10 @@ def _menu(here: Services, entry: Entry, timeline: Timeline | None) -> None:
         st.rerun()
     if timeline is not None:
         with st.expander("How it was analysed"):
-            for what, fed in (("Actions", "actions"), ("Scene", "descriptions"), ("Speech", "speech")):
+            for what, fed in _WITNESSES:
                 values = getattr(timeline.provenance, fed)
+                if not values:
+                    continue
                 shown = {key: value for key, value in values.items() if key not in TRACK_FIELDS}
                 if track := values.get("track"):
                     shown["sound track"] = track_name(track)

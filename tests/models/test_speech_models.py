@@ -25,7 +25,7 @@ from assistant.models.speech.gates import (
     reasons_by_sentence,
     repeated_words,
 )
-from assistant.models.speech.languages import probabilities_by_piece
+from assistant.models.speech.languages import divided, joined, probabilities_by_piece
 from assistant.models.speech.passages import Passage, read
 from assistant.models.speech.sentences import Sentence, judge
 from assistant.models.speech.silero import (
@@ -395,6 +395,13 @@ def test_the_language_of_a_short_sound_is_asked_of_all_its_features(tmp_path):
         (theirs,) = model.detect_language(features[None])[1]
     assert piece == span
     assert found == pytest.approx({code: float(value) for code, value in theirs.items()}, abs=1e-5)
+
+
+def test_a_foreign_second_does_not_turn_the_sentences_that_it_was_asked_with():
+    pieces = [Span(4.9, 7.9), Span(7.9, 11.1), Span(11.1, 12.5)]
+    heard = [{"en": 0.59, "zh": 0.02}, {"en": 0.33, "zh": 0.05}, {"en": 0.0, "zh": 0.99}]
+    parts = [(Span(0, 4.9), "en"), *divided(list(zip(pieces, heard, strict=True)), "zh", "en")]
+    assert joined(parts) == [(Span(0, 11.1), "en"), (Span(11.1, 12.5), "zh")]
 
 
 def test_no_chunk_goes_through_the_encoder_twice_to_detect_the_language(tmp_path, monkeypatch, decoded):

@@ -259,6 +259,12 @@ def test_questions_wait_until_the_analysis_is_finished(here, sha256):
     assert "as soon as the analysis is finished" in texts(app)
 
 
+def test_a_video_with_subtitles_can_be_asked_before_the_analysis_is_finished(here, sha256):
+    here.assistant.early = here.assistant.library.timeline(sha256)
+    here.assistant.library.database.write("DELETE FROM timelines")
+    assert not opened("watch", sha256).chat_input[0].disabled
+
+
 def test_a_name_from_outside_is_shown_as_text(here, sha256):
     here.assistant.library.rename(sha256, "<img src=x onerror=alert(1)>[x](javascript:alert(1)).mp4")
     shown = opened("watch", sha256).markdown[0].value
@@ -340,8 +346,9 @@ def test_settings_are_kept(here, monkeypatch):
     monkeypatch.setattr("assistant.ui.settings.change", lambda _, overrides: kept.append(overrides))
     app = opened("settings")
     app.selectbox(key="set-language").set_value("de")
+    app.selectbox(key="set-subtitles").set_value("instead")
     press(app, "Keep")
-    assert kept[0]["speech"] == {"language": "de"}
+    assert kept[0]["speech"] == {"language": "de", "subtitles": "instead"}
 
 
 # A file with several sound tracks

@@ -166,10 +166,18 @@ def test_the_desk_shows_what_is_finished_of_a_running_analysis(here, sha256):
     here.jobs.all.append(job_of(1, sha256=sha256, state="running", stage="decode", fraction=0.4, seconds_left=12.0))
     view = ask("GET", f"/api/desk/{sha256}").json()
     assert not view["finished"]
+    assert not view["askable"]
     assert len(view["segments"]) == 2
     assert [s["id"] for s in ask("GET", f"/api/desk/{sha256}?after=1").json()["segments"]] == [2]
     assert len(ask("GET", f"/api/desk/{sha256}?after=-1").json()["segments"]) == 2
     assert (view["job"]["says"], view["job"]["fraction"], view["job"]["seconds_left"]) == ("Visual analysis", 0.4, 12.0)
+
+
+def test_the_desk_says_when_a_running_analysis_can_be_asked(here, sha256):
+    here.assistant.early = here.assistant.timeline(sha256)
+    here.assistant.library.database.write("DELETE FROM timelines")
+    view = ask("GET", f"/api/desk/{sha256}").json()
+    assert (view["finished"], view["askable"]) == (False, True)
 
 
 def test_the_shelf_puts_jobs_without_a_video_first(here, sha256):

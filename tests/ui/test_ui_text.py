@@ -12,7 +12,7 @@ from conftest import ROOT
 
 from assistant.config import Settings
 from assistant.core.plaintext import one_line
-from assistant.core.timeline import Absence, Segment, Span, Word
+from assistant.core.timeline import Absence, Citation, Segment, Span, Word
 from assistant.engine import Assistant
 from assistant.models.packs import download
 from assistant.models.packs.checkpoints import PULL_COMMAND, VERIFY_COMMAND
@@ -57,6 +57,13 @@ def test_every_hostile_name_can_be_shown(media):
 
 def test_a_citation_becomes_a_link_to_its_moment(timeline):
     assert with_citations("It turns [S2].", timeline) == r"It turns [0:06](#t=6.000&s=2)\."
+
+
+def test_a_citation_leads_to_the_moment_where_the_segment_is_still_the_answers_own(timeline):
+    second = replace(timeline.segments[1], keyframe_seconds=7.0)
+    timeline = replace(timeline, segments=(timeline.segments[0], second, *timeline.segments[2:]))
+    for cited in ((), [Citation(2, second.span)]):
+        assert with_citations("It turns [S2].", timeline, cited) == r"It turns [0:07](#t=7.000&s=2)\."
 
 
 def test_a_citation_of_nothing_is_marked(timeline):
@@ -182,3 +189,12 @@ def _in_sight(truth, seconds: float) -> bool:
     return bool(box and box.visible) and not any(
         abs(span.middle_seconds - seconds) < 0.35 * span.seconds for span in dark
     )
+
+
+def test_an_answer_keeps_its_places_when_the_video_is_divided_anew():
+    from timelines import SHAPES, timeline_of
+
+    timeline = timeline_of(SHAPES, seconds=4.0)
+    cited = [Citation(1, Span(8.5, 10.0))]
+    assert with_citations("Here [S1].", timeline, cited) == r"Here [0:08](#t=8.500&s=3)\."
+    assert with_citations("Here [S1].", timeline) == r"Here [0:02](#t=2.000&s=1)\."

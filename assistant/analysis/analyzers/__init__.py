@@ -6,6 +6,7 @@ WINDOW_ANALYZERS: tuple[str, ...] = (
     "assistant.analysis.analyzers.scene:SceneAnalyzer",
 )
 ANALYZERS: tuple[str, ...] = (
+    "assistant.analysis.analyzers.subtitles:SubtitlesAnalyzer",
     "assistant.analysis.analyzers.speech:SpeechAnalyzer",
     "assistant.analysis.analyzers.text:TextAnalyzer",
 )

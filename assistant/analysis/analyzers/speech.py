@@ -21,7 +21,7 @@ from assistant.models.speech.chunks import unsure_spans
 
 logger = logging.getLogger(__name__)
 
-VERSION = "4"
+VERSION = "5"
 
 
 class SpeechAnalyzer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from assistant.chat.sentences import split_sentences
 from assistant.chat.verification.language import Stems, lexicon, stem, stems, tokens
 from assistant.chat.verification.numbers import Number, find_numbers, retracted
 from assistant.chat.verification.statement import negated_in
-from assistant.core.timeline import Segment, Span, Timeline
+from assistant.core.timeline import Observation, Segment, Span, Timeline, Utterance
 
 Kind = Literal["speech", "action", "description", "text"]
 
@@ -77,6 +78,11 @@ class Evidence:
         for segment in timeline.segments:
             self._add_segment(segment)
         self.speech = _sentences_whole(self.speech)
+        starts = [segment.span.start_seconds for segment in timeline.segments]
+        written: list[Line] = []
+        for seen in timeline.observations:
+            self._add_observed(seen, starts, written)
+        self.speech += _sentences_whole(written)
         self.by_segment: dict[int, list[Line]] = {segment.id: [] for segment in timeline.segments}
         for line in [*self.speech, *self.labels, *self.shown]:
             for found in line.segment_ids:
@@ -93,24 +99,41 @@ class Evidence:
                 _line("description", look.label, [segment.id], len(self.labels), score=look.score, rank=rank)
             )
         for utterance in segment.utterances:
-            touched = self._touched(segment, utterance.span)
-            sentences = split_sentences(utterance.text)
-            for sentence, following in itertools.zip_longest(sentences, sentences[1:], fillvalue=""):
-                self.speech.append(
-                    _line(
-                        "speech",
-                        sentence,
-                        touched,
-                        len(self.speech),
-                        speaker=utterance.speaker,
-                        language=utterance.language,
-                        revoked=bool(_REVOKING.match(following)) and not sentence.rstrip().endswith("?"),
-                    )
+            self._add_said(utterance, self._touched(segment, utterance.span), self.speech)
+
+    def _add_said(self, utterance: Utterance, touched: Sequence[int], lines: list[Line]) -> None:
+        """Put the sentences of an utterance behind those that are there."""
+        sentences = split_sentences(utterance.text)
+        for sentence, following in itertools.zip_longest(sentences, sentences[1:], fillvalue=""):
+            lines.append(
+                _line(
+                    "speech",
+                    sentence,
+                    touched,
+                    len(self.speech) + (len(lines) if lines is not self.speech else 0),
+                    speaker=utterance.speaker,
+                    language=utterance.language,
+                    revoked=bool(_REVOKING.match(following)) and not sentence.rstrip().endswith("?"),
                 )
-        for seen in self.timeline.observations:
-            words = seen.text or seen.label
-            if words and seen.kind not in _NOT_SHOWN and _within(seen.span, segment):
-                self.shown.append(_line("text", words, [segment.id], len(self.shown)))
+            )
+
+    def _add_observed(self, seen: Observation, starts: Sequence[float], written: list[Line]) -> None:
+        """Put down what another witness found; subtitles count as said, once where they stand for what was heard."""
+        words, ids = seen.text or seen.label, []
+        # Segments lie in order: from the one that holds the start to the last that the span reaches.
+        for segment in self.timeline.segments[max(0, bisect_right(starts, seen.span.start_seconds) - 1) :]:
+            if segment.span.start_seconds > seen.span.end_seconds:
+                break
+            if _within(seen.span, segment):
+                ids.append(segment.id)
+        if not words or not ids or seen.kind in _NOT_SHOWN:
+            return
+        if seen.kind == "subtitles":
+            if not self.timeline.provenance.subtitles.get("stand_for_speech"):
+                language = str(seen.details.get("language", "")) or "en"
+                self._add_said(Utterance(seen.span, words, language), ids, written)
+            return
+        self.shown += [_line("text", words, [number], len(self.shown) + place) for place, number in enumerate(ids)]
 
     def _touched(self, segment: Segment, span: Span) -> list[int]:
         """The segments that an utterance of this one is said in: neighbours are asked until one is not touched."""

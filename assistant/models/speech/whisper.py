@@ -21,7 +21,7 @@ from assistant.models.protocols import Transcription
 from assistant.models.speech.alignment import AlignedWord, align
 from assistant.models.speech.chunks import Chunk, chunk_of, chunk_samples, pack_chunks, unsure_spans
 from assistant.models.speech.gates import Draft, GateLimits, compression_ratio, reason_to_suppress
-from assistant.models.speech.languages import PieceLanguages, probabilities_by_piece, stretches
+from assistant.models.speech.languages import PieceLanguages, divided, joined, probabilities_by_piece, stretches
 from assistant.models.speech.passages import Passage, read
 from assistant.models.speech.sentences import judge, sentences_of, told
 from assistant.models.speech.whisper_checkpoint import (
@@ -187,11 +187,17 @@ class WhisperTranscriber:
         self, chunk: Chunk, features: torch.Tensor, voiced: Sequence[Span], usual: str
     ) -> list[tuple[Span, str]]:
         """The chunk in stretches of one language each."""
-        return stretches(self._by_piece(chunk, features, voiced), usual)
+        found: list[tuple[Span, str]] = []
+        for span, spoken in stretches(self._by_piece(chunk, features, voiced), usual):
+            brief = [] if spoken == usual else self._by_piece(chunk, features, voiced, span)
+            found += divided(brief, spoken, usual) if len(brief) > 1 else [(span, spoken)]
+        return joined(found)
 
-    def _by_piece(self, chunk: Chunk, features: torch.Tensor, voiced: Sequence[Span]) -> PieceLanguages:
-        """The chunk's pieces with their probabilities of each language."""
-        return probabilities_by_piece(self._model, self._tokenizer("en"), features, chunk.span, voiced)
+    def _by_piece(
+        self, chunk: Chunk, features: torch.Tensor, voiced: Sequence[Span], part: Span | None = None
+    ) -> PieceLanguages:
+        """The pieces of the chunk, or of a part of it, with their probabilities of each language."""
+        return probabilities_by_piece(self._model, self._tokenizer("en"), features, chunk.span, voiced, part)
 
     def _check_language(self, language: str | None) -> None:
         from whisper.tokenizer import LANGUAGES
@@ -258,7 +264,10 @@ class WhisperTranscriber:
         total: dict[str, float] = {}
         for chunk, feature in zip(longest, features, strict=True):
             # By pieces: of a chunk with two languages the whole may be taken for a third.
-            for piece, each in self._by_piece(chunk, feature, voiced):
+            pieces = self._by_piece(chunk, feature, voiced)
+            if len({max(each, key=lambda code: each[code]) for _, each in pieces}) > 1:
+                pieces = self._by_piece(chunk, feature, voiced, chunk.span)
+            for piece, each in pieces:
                 for code, probability in each.items():
                     total[code] = total.get(code, 0.0) + piece.seconds * probability
         return max(total, key=lambda code: total[code])

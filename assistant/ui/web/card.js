@@ -68,7 +68,7 @@ class Card {
     const hidden = this.desk.view.suppressed.filter((item) => item.start >= segment.start && item.start < segment.end);
     if (!lines.length) lines.push(h("p", { class: "hint" }, "no words here"));
     if (hidden.length) lines.push(h("details", {}, h("summary", {}, `${hidden.length} not believed`), ...hidden.map((item) => h("p", { class: "hint" }, `“${item.text}”: ${item.reason}`))));
-    return h("div", { class: "column" }, h("h4", {}, "Speech"), ...lines);
+    return h("div", { class: "column" }, h("h4", {}, segment.spoken.some((item) => item.source) ? "Speech, as the subtitles have it" : "Speech"), ...lines);
   }
 
   flags(segment) { return segment.flags.map((sentence) => h("p", { class: "flag" }, sentence)); }

@@ -77,7 +77,9 @@ class Desk {
     const wasRunning = this.view.job && ["running", "waiting"].includes(this.view.job.state);
     const isRunning = view.job && ["running", "waiting"].includes(view.job.state);
     // Finished for the first time, or an analysis with other settings has ended, whichever way.
-    const finishedNow = this.view.job && view.finished && (this.view.finished === false || (wasRunning && !isRunning));
+    const ended = view.finished && (this.view.finished === false || (wasRunning && !isRunning));
+    // Questions can be asked from now on, of the subtitles, while the rest is still on its way.
+    const finishedNow = this.view.job && (ended || (view.askable && this.view.askable === false));
     if (!view.finished && known.length) view.segments = known.concat(view.segments);
     this.view = view;
     if (view.job) tellJobs([view.job]);

@@ -65,7 +65,7 @@ class Lanes {
         if (best || fixed) this.bars[kind].push({ ...(best || { score: 0, colour: "#888888" }), label: fixed || best.label, fixed: Boolean(fixed),
           start: segment.start, end: segment.end, segment: segment.id, unsure: kind === "actions" && segment.unsure && !fixed });
       }
-      for (const words of segment.speech) this.bars.speech.push({ label: words.text, start: words.start, end: words.end, segment: segment.id, colour: "#7d8799" });
+      for (const words of segment.speech.filter((item) => !item.source)) this.bars.speech.push({ label: words.text, start: words.start, end: words.end, segment: segment.id, colour: "#7d8799" });
     }
     for (const kind of Object.keys(this.bars)) this.bars[kind] = this.joined(this.bars[kind]);
     this.later();
