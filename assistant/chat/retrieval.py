@@ -127,7 +127,7 @@ def render_segment(segment: Segment, timeline: Timeline | None = None) -> str:
     """One line of evidence; words of models and speakers stand in JSON-like quotes with nothing that closes them.
 
     Args:
-        timeline: whose observations of text on screen are to be shown.
+        timeline: whose subtitles and text on screen are to be shown.
     """
     parts = [f"[S{segment.id}]"]
     if segment.action is not None:
@@ -140,9 +140,12 @@ def render_segment(segment: Segment, timeline: Timeline | None = None) -> str:
         parts.append(f"scene: {_fenced(segment.description.label)}{unsure}")
     if segment.utterances:
         parts.append(f"speech: {_fenced(segment.words, _WORDS_SHOWN)}")
-    texts = [one.text for one in timeline.observed(segment.span) if one.kind == "text"] if timeline else []
-    if texts:
-        parts.append(f"text: {_fenced('; '.join(dict.fromkeys(texts)), _WORDS_SHOWN)}")
+    observed = timeline.observed(segment.span) if timeline else ()
+    read = timeline is not None and timeline.provenance.subtitles.get("stand_for_speech")
+    for kind, between in (("subtitles", " "), ("text", "; ")):
+        texts = [one.text for one in observed if one.kind == kind]
+        if texts and not (kind == "subtitles" and read):  # those are the speech already
+            parts.append(f"{kind}: {_fenced(between.join(dict.fromkeys(texts)), _WORDS_SHOWN)}")
     return " | ".join(parts)
 
 
