@@ -9,7 +9,7 @@ from tiny_entailment import write_base
 from assistant.errors import Cancelled, ModelUnavailable
 from assistant.models.embed.packed import PackedEmbedder
 from assistant.training import run
-from assistant.training.embedder import pairs, recipe
+from assistant.training.embedder import recipe
 from assistant.training.run import Plan
 from assistant.training.verifier import material
 
@@ -42,8 +42,8 @@ def test_a_stopped_training_goes_on_to_the_same_model(tmp_path, few):
 def test_batches_hold_the_right_line_of_every_question_and_leave_other_right_lines_open():
     transcripts = material.load()
     by_question = {q: (t, f) for t in transcripts for f in t.facts for q in f.questions}
-    stream = list(itertools.islice(iter(pairs.Pairs(transcripts, 3)), 12))
-    assert stream == list(itertools.islice(iter(pairs.Pairs(transcripts, 3)), 12))
+    stream = list(itertools.islice(iter(recipe.Pairs(transcripts, 3)), 12))
+    assert stream == list(itertools.islice(iter(recipe.Pairs(transcripts, 3)), 12))
     checked = 0
     for batch in stream:
         for question, right, others in zip(batch.questions, batch.right, batch.open, strict=True):
