@@ -89,9 +89,14 @@ def claim(home: Path, disk: Disk) -> Names:
         make_folder(home, parents=True)
         key = _key_of(home)
         if key is None:
-            if not _holds_a_library(home):
-                _refuse_strangers(home)
-            key = _mark(home, disk)
+            try:
+                if not _holds_a_library(home):
+                    _refuse_strangers(home)
+                key = _mark(home, disk)
+            except LibraryUnusable:
+                key = _key_of(home)  # somebody else who opened it has marked it meanwhile
+                if key is None:
+                    raise
     return Names(key)
 
 

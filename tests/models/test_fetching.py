@@ -391,16 +391,13 @@ def test_a_full_disk_is_said_as_such_and_nothing_half_is_left_under_its_name(tmp
 
 
 def tiny_wheel(folder: Path, pack_folder: Path) -> packages.Source:
-    """A wheel that holds a model's files in a zip, as one of the known ones does, with code that must not run."""
-    inner = io.BytesIO()
-    with zipfile.ZipFile(inner, "w") as archive:
-        for name in ("config.json", "model.safetensors"):
-            archive.write(pack_folder / "actions" / name, name)
+    """A wheel that holds a model's files, with code that must not run."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "tiny_model-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("tiny_model/__init__.py", "raise SystemExit('imported')")
-        archive.writestr("tiny_model/model.zip", inner.getvalue())
+        for name in ("config.json", "model.safetensors"):
+            archive.write(pack_folder / "actions" / name, name)
         archive.writestr("tiny_model-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n")
         archive.writestr(
             "tiny_model-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -409,9 +406,7 @@ def tiny_wheel(folder: Path, pack_folder: Path) -> packages.Source:
     data = path.read_bytes()
     wheel = packages.Wheel("tiny-model", "1.0", hashlib.sha256(data).hexdigest(), len(data))
     members = {
-        name: packages.Member(
-            0, name, hashlib.sha256((pack_folder / "actions" / name).read_bytes()).hexdigest(), "tiny_model/model.zip"
-        )
+        name: packages.Member(0, name, hashlib.sha256((pack_folder / "actions" / name).read_bytes()).hexdigest())
         for name in ("config.json", "model.safetensors")
     }
     return packages.Source((wheel,), members, "the files of nobody, unchanged")
