@@ -27,6 +27,7 @@ _CHARACTERS_PER_TOKEN = 3
 _PIECE = re.compile(r"[^\W\d_]{1,4}|[\d_]|[^\w\s]")
 _CONTEXT_TOKENS = 8192  # where neither the server nor the person says
 _LEAST_CONTEXT_TOKENS = 512
+_GRACE_SECONDS = 1.0
 _CHECK_SECONDS = 0.05
 _CONNECT_SECONDS = 5.0
 _MORE_CONTEXT = "start the server with a longer context (Settings has the number for servers that do not tell theirs)"
@@ -70,7 +71,8 @@ class OpenAIChatModel:
         deadline = time.monotonic() + options.timeout_seconds
         if not self._met:
             self._meet()
-        reader = _Reader(self._address, self._request(messages, options), options.timeout_seconds)
+        # A little longer than the limit below, so that it is always this one that ends a request, in its own words.
+        reader = _Reader(self._address, self._request(messages, options), options.timeout_seconds + _GRACE_SECONDS)
         finished = False
         try:
             while not cancelled():
