@@ -9,6 +9,7 @@ from assistant.models.entailment.minilm_cross_encoder import MiniLMCrossEncoder
 from assistant.models.entailment.nli import NliModel
 from assistant.models.packs.catalog import backend_of
 from assistant.models.protocols import Statement
+from assistant.models.runtime import packed_bert
 
 BACKENDS = {"cross-encoder": (write_cross_encoder, MiniLMCrossEncoder), "nli": (write_nli, NliModel)}
 STATEMENTS = [
@@ -93,7 +94,7 @@ def test_packed_weights_come_back_to_within_half_a_step():
     import torch
 
     weights = {"matrix": torch.randn(100, 100), "bias": torch.randn(7)}
-    back = cross.unpack_weights(cross.pack_weights(weights))
+    back = packed_bert.unpack_weights(packed_bert.pack_weights(weights))
     step = weights["matrix"].abs().amax(1, keepdim=True) / 127
     assert ((back["matrix"] - weights["matrix"]).abs() <= 0.51 * step).all()
     assert torch.allclose(back["bias"], weights["bias"], atol=1e-3)

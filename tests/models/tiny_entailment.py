@@ -50,14 +50,17 @@ def write_cross_encoder(folder: Path) -> Path:
     from safetensors.torch import save_file
 
     from assistant.models.entailment import minilm_cross_encoder as model
+    from assistant.models.runtime import packed_bert
 
     folder.mkdir(parents=True, exist_ok=True)
     made = tokenizer()
-    made.save(str(folder / model.TOKENIZER))
+    made.save(str(folder / packed_bert.TOKENIZER))
     config = {**ENCODER, "vocab_size": made.get_vocab_size()}
     torch.manual_seed(0)
-    save_file(model.pack_weights(model.build(config).state_dict()), folder / model.WEIGHTS)
-    (folder / model.CONFIG).write_text(json.dumps({"model_type": "cross_encoder", "name": "tiny", "encoder": config}))
+    save_file(packed_bert.pack_weights(model.build(config).state_dict()), folder / packed_bert.WEIGHTS)
+    (folder / packed_bert.CONFIG).write_text(
+        json.dumps({"model_type": "cross_encoder", "name": "tiny", "encoder": config})
+    )
     return folder
 
 

@@ -12,6 +12,7 @@ from assistant.chat.verification.entailment import KIND, Finding
 from assistant.chat.verification.evidence import SURE_SCORE, Evidence, Line
 from assistant.chat.verification.language import akin, lexicon, stem, tokens
 from assistant.chat.verification.statement import MARK, Statement
+from assistant.chat.words import LANGUAGES
 
 # What may stand around a label in a sentence that quotes it.
 _AROUND = frozenset(
@@ -97,17 +98,18 @@ def labels_listed(statement: Statement, evidence: Evidence) -> Finding | None:
     there = {" ".join(line.text.lower().split()): line for line in labels}
     unfit = any("none_of_my_labels" in evidence.timeline.segments[one - 1].flags for one in statement.ids)
     pieces = [" ".join(piece.lower().split()) for piece in listed.split(",")]
+    hedges, none_fits = _told("probably"), _told("no_action_fits")
     found: list[Line] = []
     while pieces:
         for count in range(len(pieces), 0, -1):  # a label may hold a comma itself
             text = ", ".join(pieces[:count])
             first, _, rest = text.partition(" ")
-            hedged = first in hedges() and bool(rest)
+            hedged = first in hedges and bool(rest)
             line = there.get(rest if hedged else text)
             if line is not None and (hedged or not line.weak):
                 found.append(line)
                 break
-            if text in none_fits() and unfit:
+            if text in none_fits and unfit:
                 break
         else:
             return None
@@ -116,18 +118,13 @@ def labels_listed(statement: Statement, evidence: Evidence) -> Finding | None:
 
 
 _BEFORE_LIST = re.compile(r"^\W*(?:[^:,\u201c\"]|(?<=\d):(?=\d)){1,60}?:\s+")
-LANGUAGES = ("en", "de", "es")  # that answers are told in
 _FROM_TO = re.compile(r"\[S\d+\] to \[S\d+\]")
 _SCORED = re.compile(r"\(\s*[01][.,]\d+\s*\)")
 
 
-def hedges() -> frozenset[str]:
-    """The words that a guess is told with, in every language of the answers."""
-    return frozenset(tell(language, "probably").lower() for language in LANGUAGES)
-
-
-def none_fits() -> frozenset[str]:
-    return frozenset(tell(language, "no_action_fits").lower() for language in LANGUAGES)
+def _told(key: str) -> frozenset[str]:
+    """What the answers say for this key of ``replies.txt``, in each of their languages."""
+    return frozenset(tell(language, key).lower() for language in LANGUAGES)
 
 
 def without_figures(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.errors import ModelUnavailable
-from assistant.models.entailment.minilm_cross_encoder import CONFIG, TOKENIZER, WEIGHTS, unpack_weights
+from assistant.models.runtime import packed_bert
 
 if TYPE_CHECKING:
     import torch
@@ -41,10 +39,8 @@ def build(config: dict[str, Any]) -> torch.nn.Module:
     return BiEncoder()
 
 
-def tokenizer_of(path: Path) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(path))
+def prepared(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer, cutting texts where the training did."""
     tokenizer.no_padding()
     tokenizer.enable_truncation(LONGEST_TOKENS)
     return tokenizer
@@ -60,11 +56,7 @@ def vectors(network: torch.nn.Module, tokenizer: Tokenizer, texts: Sequence[str]
     parts = []
     for start in range(0, len(order), size):
         chosen = order[start : start + size]
-        tokens = torch.zeros(len(chosen), max(len(rows[row]) for row in chosen), dtype=torch.long)
-        mask = torch.zeros_like(tokens)
-        for place, row in enumerate(chosen):
-            tokens[place, : len(rows[row])] = torch.tensor(rows[row])
-            mask[place, : len(rows[row])] = 1
+        tokens, mask, _ = packed_bert.batch([(rows[row], [0] * len(rows[row])) for row in chosen])
         parts.append(network(tokens.to(device), mask.to(device)))
     back = torch.empty(len(order), dtype=torch.long)
     back[torch.tensor(order)] = torch.arange(len(order))
@@ -78,19 +70,10 @@ class PackedEmbedder:
         """Raises:
         ModelUnavailable: the folder lacks a file, or holds weights of another network.
         """
-        from safetensors.torch import load_file
-
-        try:
-            config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-            self._network = build(config["encoder"]).eval()
-            self._network.load_state_dict(unpack_weights(load_file(folder / WEIGHTS)))
-            self._tokenizer = tokenizer_of(folder / TOKENIZER)
-        # tokenizers raises a bare Exception for a file that is missing or no tokenizer
-        except Exception as error:
-            raise ModelUnavailable(
-                f"{folder} holds no sentence embeddings that can be loaded ({type(error).__name__})",
-                "fetch the pack again, or train it with: python -m assistant train embedder",
-            ) from error
+        self._network, tokenizer, config = packed_bert.load(
+            folder, build, what="sentence embeddings", recipe="embedder"
+        )
+        self._tokenizer = prepared(tokenizer)
         self._network.to(device)
         self._width = int(config["encoder"]["hidden_size"])
         self._lock = threading.Lock()

@@ -6,24 +6,19 @@ arXiv:2002.10957; Sentence-BERT, Reimers and Gurevych 2019, arXiv:1908.10084): s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.errors import ModelUnavailable
-from assistant.models.entailment.minilm_cross_encoder import CONFIG, TOKENIZER, WEIGHTS, batch, unpack_weights
 from assistant.models.protocols import Passage
+from assistant.models.runtime import packed_bert
+from assistant.models.runtime.packed_bert import Row
 
 if TYPE_CHECKING:
     import torch
-    from tokenizers import Tokenizer
 
 QUESTION_TOKENS, LINE_TOKENS = 40, 64
 BEFORE_TOKENS, AFTER_TOKENS = 32, 16  # of the lines around a passage
-BATCH = 16
-
-Row = tuple[list[int], list[int]]  # tokens and their types
 
 
 def build(config: dict[str, Any]) -> torch.nn.Module:
@@ -48,19 +43,8 @@ def build(config: dict[str, Any]) -> torch.nn.Module:
     return CrossEncoder()
 
 
-class Encoding:
+class Encoding(packed_bert.Encoding):
     """``[CLS] question [SEP] line [SEP] lines before [SEP] lines behind [SEP]``, types 0 up to the line, then 1."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        self._tokenizer = tokenizer
-        vocabulary = tokenizer.get_vocab()
-        self._cls, self._sep = vocabulary["[CLS]"], vocabulary["[SEP]"]
-
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
 
     def row(self, question: str, passage: Passage) -> Row:
         head = [self._cls, *self._ids(question)[:QUESTION_TOKENS], self._sep]
@@ -71,20 +55,9 @@ class Encoding:
         return [*head, *body], [0] * len(head) + [1] * len(body)
 
 
-def judge(network: torch.nn.Module, rows: Sequence[Row], size: int = BATCH) -> list[float]:
+def judge(network: torch.nn.Module, rows: Sequence[Row], size: int = packed_bert.BATCH) -> list[float]:
     """The probability of each row, in the rows' order."""
-    import torch
-
-    device = next(network.parameters()).device
-    by_length = sorted(range(len(rows)), key=lambda row: len(rows[row][0]))  # little padding
-    found = [0.0] * len(rows)
-    for start in range(0, len(rows), size):
-        chosen = by_length[start : start + size]
-        with torch.inference_mode():
-            logits = network(*(part.to(device) for part in batch([rows[row] for row in chosen])))
-        for row, value in zip(chosen, logits.float().sigmoid().tolist(), strict=True):
-            found[row] = value
-    return found
+    return packed_bert.judged(network, rows, lambda logits: logits.float().sigmoid(), size)
 
 
 class MiniLMReranker:
@@ -97,22 +70,11 @@ class MiniLMReranker:
             ModelUnavailable: the folder lacks a file, or holds weights of another network.
         """
         import torch
-        from safetensors.torch import load_file
-        from tokenizers import Tokenizer
 
         from assistant.models.runtime.device import choose_device
 
-        try:
-            config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-            self._network = build(config["encoder"]).eval()
-            self._network.load_state_dict(unpack_weights(load_file(folder / WEIGHTS)))
-            self._encoding = Encoding(Tokenizer.from_file(str(folder / TOKENIZER)))
-        # tokenizers raises a bare Exception for a file that is missing or no tokenizer
-        except Exception as error:
-            raise ModelUnavailable(
-                f"{folder} holds no reranker that can be loaded ({type(error).__name__})",
-                "fetch the pack again, or train it with: python -m assistant train reranker",
-            ) from error
+        self._network, tokenizer, config = packed_bert.load(folder, build, what="reranker", recipe="reranker")
+        self._encoding = Encoding(tokenizer)
         self.name = str(config.get("name", folder.name))
         self._network.to(torch.device(choose_device(device)))
 

@@ -5,9 +5,7 @@ InfoNCE over a batch (van den Oord et al. 2018, arXiv:1807.03748): every other l
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from assistant.models.embed import packed
-from assistant.models.entailment.minilm_cross_encoder import CONFIG, TOKENIZER, WEIGHTS, pack_weights
 from assistant.models.protocols import Passage
-from assistant.training import minilm
+from assistant.training.minilm import MiniLMRun
 from assistant.training.reranker import passages
-from assistant.training.run import Plan, Run, Say
-from assistant.training.verifier import material
+from assistant.training.run import Plan, Say
 from assistant.training.verifier.material import Transcript
 
 EXAMPLES = 28_800  # questions seen in a whole run
@@ -82,22 +78,18 @@ class Pairs:
             yield Batch(tuple(asked), tuple(lines), tuple(right), tuple(maybe))
 
 
-class _Run(Run):
+class _Run(MiniLMRun):
+    name, model_type = "embedder", "packed_bert"
     batch = SUBJECTS * QUESTIONS
     rates = (5e-5, 5e-5)
 
     def __init__(self, plan: Plan, say: Say) -> None:
-        self._tokenizer = packed.tokenizer_of(plan.base / "tokenizer.json")
-        self._config = minilm.encoder_config(plan.base)
-        network = minilm.on_base(packed.build(self._config), plan.base)
-        transcripts = material.load()
-        self._material = [t for t in transcripts if t.name not in material.HELD_OUT]
-        self._held_out = [t for t in transcripts if t.name in material.HELD_OUT]
-        super().__init__(plan, say, network)
+        super().__init__(plan, say, packed.build)
+        self._tokenizer = packed.prepared(self.tokenizer)
 
     def batches(self, first: int) -> Iterator[Batch]:
         for number in itertools.count(first // POOL):
-            stream = Pairs(self._material, self.plan.seed * 1_000_003 + number, SUBJECTS, QUESTIONS)
+            stream = Pairs(self.material, self.plan.seed * 1_000_003 + number, SUBJECTS, QUESTIONS)
             skipped = first - number * POOL if number == first // POOL else 0
             yield from itertools.islice(iter(stream), skipped, POOL)
 
@@ -115,7 +107,7 @@ class _Run(Run):
 
     def look(self) -> tuple[float, dict[str, Any], str]:
         with self.half_precision():
-            found = passages.held_out(self._judge(self._embed), self._held_out)
+            found = passages.held_out(self._judge(self._embed), self.held_out)
         return found["right_line_first"], found, f"right line first {found['right_line_first']:.3f}"
 
     def _embed(self, texts: Sequence[str]) -> Any:
@@ -137,19 +129,5 @@ class _Run(Run):
 
         return judge
 
-    def write(self) -> dict[str, Any]:
-        """Write the chosen weights as a model's folder, and measure them as they were written."""
-        from safetensors.torch import save_file
-
-        out = self.plan.out
-        save_file(pack_weights(self.chosen), out / WEIGHTS)
-        (out / TOKENIZER).write_bytes((self.plan.base / "tokenizer.json").read_bytes())
-        base = "sentence-transformers/all-MiniLM-L6-v2"
-        revision = hashlib.sha256((out / WEIGHTS).read_bytes()).hexdigest()[:12]
-        config = {"model_type": "packed_bert", "name": "embedder", "revision": revision, "base": base}
-        text = json.dumps({**config, "encoder": self._config}, indent=1)
-        (out / CONFIG).write_text(text + "\n", encoding="utf-8")
-        found = passages.held_out(self._judge(packed.PackedEmbedder(out).embed), self._held_out)
-        document = {"recipe": self.recipe(), "held_out": found}
-        (out / "figures.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        return document
+    def figures(self, folder: Path) -> dict[str, Any]:
+        return passages.held_out(self._judge(packed.PackedEmbedder(folder).embed), self.held_out)

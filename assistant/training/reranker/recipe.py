@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from assistant.models.entailment.minilm_cross_encoder import CONFIG, TOKENIZER, WEIGHTS, pack_weights
 from assistant.models.protocols import Passage
 from assistant.models.rerank import minilm_cross_encoder as model
-from assistant.training import minilm
+from assistant.models.runtime import packed_bert
+from assistant.training.minilm import MiniLMRun
 from assistant.training.reranker import passages
 from assistant.training.reranker.passages import Asked, Passages
-from assistant.training.run import Plan, Run, Say, pooled
-from assistant.training.verifier import material
+from assistant.training.run import Plan, Say, pooled
 
 EXAMPLES = 120_000  # seen in a whole run
 POOL = 64  # batches whose examples are sorted by length together
@@ -31,26 +29,18 @@ def train(plan: Plan, say: Say, cancelled: Callable[[], bool] = lambda: False) -
     return _Run(plan, say).train(cancelled)
 
 
-class _Run(Run):
+class _Run(MiniLMRun):
+    name = model_type = "reranker"
     batch = 32
     rates = (1.2e-4, 6e-4)
 
     def __init__(self, plan: Plan, say: Say) -> None:
-        import torch
-        from tokenizers import Tokenizer
-
-        torch.manual_seed(plan.seed)
-        self._encoding = model.Encoding(Tokenizer.from_file(str(plan.base / "tokenizer.json")))
-        self._config = minilm.encoder_config(plan.base)
-        network = minilm.on_base(model.build(self._config), plan.base)
-        transcripts = material.load()
-        self._material = [t for t in transcripts if t.name not in material.HELD_OUT]
-        self._held_out = [t for t in transcripts if t.name in material.HELD_OUT]
-        super().__init__(plan, say, network)
+        super().__init__(plan, say, model.build)
+        self._encoding = model.Encoding(self.tokenizer)
 
     def batches(self, first: int) -> Iterator[list[Asked]]:
         def make(number: int, seed: int) -> Sequence[Asked]:
-            return list(itertools.islice(iter(Passages(self._material, seed)), POOL * self.batch))
+            return list(itertools.islice(iter(Passages(self.material, seed)), POOL * self.batch))
 
         def length(one: Asked) -> int:
             return len(one[0]) + sum(map(len, (one[1].text, *one[1].before, *one[1].after)))
@@ -61,7 +51,7 @@ class _Run(Run):
         import torch
         from torch.nn import functional
 
-        inputs = model.batch([self._encoding.row(question, passage) for question, passage, _ in batch])
+        inputs = packed_bert.batch([self._encoding.row(question, passage) for question, passage, _ in batch])
         wanted = torch.tensor([answers for _, _, answers in batch], device=self.device)
         with self.half_precision():
             logits = self.network(*(part.to(self.device) for part in inputs))
@@ -69,7 +59,7 @@ class _Run(Run):
         return functional.binary_cross_entropy_with_logits(logits.float(), wanted * 0.96 + 0.02)
 
     def look(self) -> tuple[float, dict[str, Any], str]:
-        found = passages.held_out(self._judge, self._held_out)
+        found = passages.held_out(self._judge, self.held_out)
         first, apart = found["right_line_first"], found["answered_told_apart"]
         return first + apart, found, f"right line first {first:.3f}, answered told apart {apart:.3f}"
 
@@ -77,20 +67,6 @@ class _Run(Run):
         with self.half_precision():
             return model.judge(self.network, [self._encoding.row(*one) for one in asked], 64)
 
-    def write(self) -> dict[str, Any]:
-        """Write the chosen weights as a model's folder, and measure them as they were written."""
-        from safetensors.torch import save_file
-
-        out = self.plan.out
-        save_file(pack_weights(self.chosen), out / WEIGHTS)
-        (out / TOKENIZER).write_bytes((self.plan.base / "tokenizer.json").read_bytes())
-        base = "sentence-transformers/all-MiniLM-L6-v2"
-        config = {"model_type": "reranker", "name": "reranker", "base": base, "encoder": self._config}
-        (out / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        written = model.MiniLMReranker(out, device="cpu")
-        found = passages.held_out(
-            lambda asked: written.relevance(asked[0][0], [one for _, one in asked]), self._held_out
-        )
-        document = {"recipe": self.recipe(), "held_out": found}
-        (out / "figures.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        return document
+    def figures(self, folder: Path) -> dict[str, Any]:
+        written = model.MiniLMReranker(folder, device="cpu")
+        return passages.held_out(lambda asked: written.relevance(asked[0][0], [one for _, one in asked]), self.held_out)

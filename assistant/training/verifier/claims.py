@@ -145,7 +145,8 @@ def report(model: EntailmentModel, claims: Sequence[Claim], tune: Iterable[str])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from assistant.models.entailment.minilm_cross_encoder import CONFIG, MiniLMCrossEncoder
+    from assistant.models.entailment.minilm_cross_encoder import MiniLMCrossEncoder
+    from assistant.models.runtime.packed_bert import CONFIG
 
     parser = argparse.ArgumentParser(description="the entailment model alone on claims about timelines")
     parser.add_argument("folder", type=Path)

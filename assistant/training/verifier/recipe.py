@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from assistant.models.entailment import minilm_cross_encoder as model
-from assistant.training import minilm
-from assistant.training.run import Plan, Run, Say, pooled
-from assistant.training.verifier import figures, material
+from assistant.models.runtime import packed_bert
+from assistant.training.minilm import MiniLMRun
+from assistant.training.run import Plan, Say, pooled
+from assistant.training.verifier import figures
 from assistant.training.verifier.examples import Composer, Example
 
 EXAMPLES = 80_000  # seen in a whole run
@@ -32,27 +32,19 @@ def train(plan: Plan, say: Say, cancelled: Callable[[], bool] = lambda: False) -
     return _Run(plan, say).train(cancelled)
 
 
-class _Run(Run):
+class _Run(MiniLMRun):
+    name, model_type = "verifier", "cross_encoder"
     batch = BATCH
     rates = (1.5e-4, 6e-4)
 
     def __init__(self, plan: Plan, say: Say) -> None:
-        import torch
-        from tokenizers import Tokenizer
-
-        torch.manual_seed(plan.seed)
-        self._encoding = model.Encoding(Tokenizer.from_file(str(plan.base / "tokenizer.json")))
-        self._config = minilm.encoder_config(plan.base)
-        network = minilm.on_base(model.build(self._config), plan.base)
-        transcripts = material.load()
-        self._material = [t for t in transcripts if t.name not in material.HELD_OUT]
-        self._held_out = [t for t in transcripts if t.name in material.HELD_OUT]
-        super().__init__(plan, say, network)
+        super().__init__(plan, say, model.build)
+        self._encoding = model.Encoding(self.tokenizer)
 
     def batches(self, first: int) -> Iterator[list[Example]]:
         def make(number: int, seed: int) -> list[Example]:
             crowd = CROWD_AT_FIRST if number * POOL < FIRST_SHARE * self.total else CROWD_LATER
-            return list(itertools.islice(iter(Composer(self._material, seed, crowd)), POOL * self.batch))
+            return list(itertools.islice(iter(Composer(self.material, seed, crowd)), POOL * self.batch))
 
         def length(example: Example) -> int:
             one = example.statement
@@ -65,7 +57,7 @@ class _Run(Run):
         from torch.nn import functional
 
         rows = [self._encoding.windows(example.statement)[0] for example in batch]
-        inputs = [part.to(self.device) for part in model.batch(rows)]
+        inputs = [part.to(self.device) for part in packed_bert.batch(rows)]
         targets = torch.tensor([example.support for example in batch], device=self.device)
         known = torch.tensor([example.answers is not None for example in batch], device=self.device)
         answers = torch.tensor([example.answers or 0.0 for example in batch], device=self.device)
@@ -78,7 +70,7 @@ class _Run(Run):
         return loss
 
     def look(self) -> tuple[float, dict[str, Any], str]:
-        found = figures.held_out(self._judge, self._held_out)
+        found = figures.held_out(self._judge, self.held_out)
         # Not the loss: it grows with how sure the model is where it is wrong, while more and more is told apart.
         quality = (found["support_told_apart"] + found["relevance_told_apart"]) / 2
         told = (
@@ -90,44 +82,10 @@ class _Run(Run):
 
     def _judge(self, examples: list[Example]) -> list[list[float]]:
         with self.half_precision():
-            return judge(self.network, self._encoding, examples, self.device)
+            return model.judge(self.network, [self._encoding.windows(one.statement)[0] for one in examples], 64)
 
-    def write(self) -> dict[str, Any]:
-        """Write the chosen weights as a model's folder, and measure them as they were written."""
-        from safetensors.torch import save_file
-
-        out = self.plan.out
-        save_file(model.pack_weights(self.chosen), out / model.WEIGHTS)
-        (out / model.TOKENIZER).write_bytes((self.plan.base / "tokenizer.json").read_bytes())
-        config = {
-            "model_type": "cross_encoder",
-            "name": "verifier",
-            "base": "sentence-transformers/all-MiniLM-L6-v2",
-            "encoder": self._config,
-        }
-        (out / model.CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        written = model.MiniLMCrossEncoder(out, device="cpu")
-        found = figures.held_out(
-            lambda examples: figures.as_rows(written.score([e.statement for e in examples])), self._held_out
+    def figures(self, folder: Path) -> dict[str, Any]:
+        written = model.MiniLMCrossEncoder(folder, device="cpu")
+        return figures.held_out(
+            lambda examples: figures.as_rows(written.score([e.statement for e in examples])), self.held_out
         )
-        document = {"recipe": self.recipe(), "held_out": found}
-        (out / "figures.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        return document
-
-
-def judge(network: Any, encoding: model.Encoding, examples: list[Example], device: Any) -> list[list[float]]:
-    """Probabilities supported, contradicted, not there, answers of each example, from a network in training."""
-    import torch
-
-    network.eval()
-    rows = [encoding.windows(example.statement)[0] for example in examples]
-    order = sorted(range(len(rows)), key=lambda row: len(rows[row][0]))
-    found: list[list[float]] = [[] for _ in rows]
-    for start in range(0, len(order), 64):
-        chosen = order[start : start + 64]
-        with torch.inference_mode():
-            support, relevance = network(*(part.to(device) for part in model.batch([rows[row] for row in chosen])))
-            values = torch.cat([support.float().softmax(-1), relevance.float().sigmoid().unsqueeze(-1)], -1).tolist()
-        for row, value in zip(chosen, values, strict=True):
-            found[row] = value
-    return found
