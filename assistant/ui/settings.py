@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -46,27 +47,9 @@ def _form(here: Services) -> None:
 
 def _answers(now: Settings) -> dict[str, Any]:
     """The half of the form that is about speech and answers, and what was chosen in it."""
-    language = st.selectbox(
-        "Language that is spoken",
-        list(LANGUAGES),
-        format_func=LANGUAGES.__getitem__,
-        index=_at(list(LANGUAGES), now.speech.language or ""),
-        key="set-language",
-    )
-    subtitles = st.selectbox(
-        "Read a video's subtitles",
-        list(SUBTITLES),
-        format_func=SUBTITLES.__getitem__,
-        index=_at(list(SUBTITLES), now.speech.subtitles),
-        key="set-subtitles",
-    )
-    answerer = st.selectbox(
-        "Who answers",
-        list(ANSWERERS),
-        format_func=ANSWERERS.__getitem__,
-        index=_at(list(ANSWERERS), now.chat.answerer),
-        key="set-answerer",
-    )
+    language = _choice("Language that is spoken", LANGUAGES, now.speech.language or "", "set-language")
+    subtitles = _choice("Read a video's subtitles", SUBTITLES, now.speech.subtitles, "set-subtitles")
+    answerer = _choice("Who answers", ANSWERERS, now.chat.answerer, "set-answerer")
     model = st.text_input(
         "Language model",
         now.chat.language_model,
@@ -119,6 +102,12 @@ def _computing(now: Settings) -> dict[str, Any]:
         "compute": {"device": device, "precision": precision, "save_work": saving},
         "actions": {"clips": int(clips), "views": int(views)},
     }
+
+
+def _choice(label: str, options: Mapping[str, str], now: str, key: str) -> str:
+    """One of several settings, chosen by what a person calls it."""
+    names = list(options)
+    return st.selectbox(label, names, format_func=options.__getitem__, index=_at(names, now), key=key)
 
 
 def _at(names: list[str], name: str) -> int:

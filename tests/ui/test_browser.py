@@ -314,14 +314,20 @@ STOP_AFTER = """milliseconds => {
 }"""
 
 
+def talk_for_long(library, desk, turns, sentences):
+    """A conversation of so many turns, each with an answer of so many sentences."""
+    conversation = library.chats.start(desk.sha256)
+    for number in range(turns):
+        answer = Answer(f"Question {number}?", "A red circle moves left [S1]. " * sentences)
+        library.chats.append_turn(conversation, answer.question, answer)
+    return conversation
+
+
 @pytest.mark.parametrize("stops", [6, pytest.param(100, marks=pytest.mark.soak)])
 def test_stop_never_costs_the_page(page, desk, stops):
     """At every moment from the first sight of the button on, in a long conversation."""
     with Library(desk.home) as library:
-        conversation = library.chats.start(desk.sha256)
-        for number in range(60):
-            answer = Answer(f"Question {number}?", "A red circle moves left [S1]. " * 5)
-            library.chats.append_turn(conversation, answer.question, answer)
+        conversation = talk_for_long(library, desk, turns=60, sentences=5)
         watch(page, desk)
         for number in range(stops):
             page.evaluate(STOP_AFTER, 1200 * number / stops)
@@ -440,10 +446,7 @@ def test_on_a_phone_the_question_is_at_hand_however_long_the_conversation(chromi
     context.set_default_timeout(SECONDS * 1000)
     page = context.new_page()
     with Library(desk.home) as library:
-        conversation = library.chats.start(desk.sha256)
-        for number in range(30):
-            answer = Answer(f"Question {number}?", "A red circle moves left [S1]. " * 20)
-            library.chats.append_turn(conversation, answer.question, answer)
+        conversation = talk_for_long(library, desk, turns=30, sentences=20)
         watch(page, desk)
         box = page.get_by_test_id("stChatInput").bounding_box()
         assert box["y"] + box["height"] <= 844
